@@ -25,6 +25,7 @@ requirements()
 	/bin/busybox busybox-static
 	cpio cpio
 	gzip gzip
+	lz4 lz4
 	zstd zstd
 	xz xz-utils
 	/sbin/depmod kmod
@@ -57,31 +58,22 @@ missing_packages()
 	done | sort -u
 }
 
-# kernel_pattern NAME: an extended regular expression for the release part of
-# the package names. NAME is a series with an optional flavour: 6.1, 6.12,
-# 6.1-amd64, 6.12-cloud-amd64. The cloud flavour is the default.
-kernel_pattern()
+# check_kernel_name NAME: a kernel's NAME is a series with an optional flavour:
+# 6.1, 6.12, 6.1-amd64. The cloud flavour is the default.
+check_kernel_name()
 {
-	local series=${1%%-*} flavour=cloud-amd64
-
-	case $1 in *-*) flavour=${1#*-} ;; esac
-	case $series in
-	[0-9]*.[0-9]*) ;;
-	*) die "'$1' is not a kernel series such as 6.1 or 6.12" ;;
-	esac
-	[ "$flavour" = amd64 ] && flavour='amd64'
-	echo "${series//./\\.}\\.[0-9+~.a-z-]*[0-9+~.]((deb|bpo)[0-9]+[0-9+~.u-]*)?-$flavour"
+	[[ $1 =~ ^[0-9]+\.[0-9]+(-(cloud-)?amd64)?$ ]] ||
+		usage_error "'$1' is not a kernel such as 6.1, 6.12 or 6.1-amd64"
 }
 
 # newest_release NAME: the newest kernel release of that series and flavour of
 # which the image and the headers can be had.
 newest_release()
 {
-	local pattern flavour=cloud-amd64 rel
+	local flavour=cloud-amd64 rel
 
 	case $1 in *-*) flavour=${1#*-} ;; esac
-	pattern="linux-headers-${1%%-*}"
-	apt-cache pkgnames "$pattern." | sed -n "s/^linux-headers-\(.*-$flavour\)$/\1/p" |
+	apt-cache pkgnames "linux-headers-${1%%-*}." | sed -n "s/^linux-headers-\(.*-$flavour\)$/\1/p" |
 		if [ "$flavour" = amd64 ]; then grep -vE -- '-(rt|cloud)-amd64$'; else cat; fi |
 		sort -rV | while read -r rel; do
 			apt-cache show --no-all-versions "linux-headers-$rel" 2>/dev/null |
@@ -191,7 +183,7 @@ cmd_setup()
 		case $1 in
 		--install) install=1 ;;
 		-*) usage_error "setup: unknown option $1" ;;
-		*) names+=("$1") ;;
+		*) check_kernel_name "$1"; names+=("$1") ;;
 		esac
 		shift
 	done
