@@ -1,3 +1,187 @@
 # SPDX-License-Identifier: GPL-2.0
+"""The machines in Bochs: both vendors, both generations. Called by machine.py.
+
+Bochs cannot be handed a kernel, so that this lays one out on a disk, with a
+boot sector that loads it, in about a second. (A boot loader takes ten.)
+"""
+
+import os
+import pty
+import struct
+import subprocess
+
+import vmlinux
+
 BOOT_MARK = b"DUET-BOOT\n"
-MACHINES = {}
+
+# The processor of each machine. MWAIT would sleep for ever on the Ryzen.
+MACHINES = {
+    "svm1": "model=turion64_tyler",
+    "svm2": "model=ryzen, mwait_is_nop=1",
+    "vmx1": "model=core2_penryn_t9600",
+    "vmx2": "model=corei7_haswell_4770",
+}
+
+# Where things go in the emulated host's memory.
+BOOT_PARAMS, COMMAND_LINE, PAGE_TABLES = 0x10000, 0x11000, 0x70000
+ACPI_SIZE = 0x10000     # of its tables, which the BIOS puts at the top
+SECTOR = 512
+CYLINDER = 16 * 63 * SECTOR
+
+CONFIG = """\
+cpu: {cpu}, count={cpus}, ips=50000000, reset_on_triple_fault=1, ignore_bad_msrs=1
+memory: guest={memory}, host={memory}
+romimage: file=/usr/share/bochs/BIOS-bochs-latest, options=fastboot
+vgaromimage: file=/usr/share/vgabios/vgabios.bin
+display_library: rfb, options="timeout=0,hideIPS"
+ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
+ata0-master: type=disk, path=disk.img, mode=flat, cylinders=0, heads=16, spt=63
+ata1: enabled=0
+boot: disk
+clock: sync=none, time0={time0}
+port_e9_hack: enabled=1
+{com1}
+parport1: enabled=0
+sound: driver=dummy
+speaker: enabled=0
+log: bochs.log
+logprefix: %t%e%d
+panic: action=fatal
+error: action=report
+info: action=ignore
+debug: action=ignore
+"""
+
+
+def build(source, target, argv):
+    """Runs a compiler when the source is newer than its product."""
+    if (os.path.exists(target) and
+            os.path.getmtime(target) >= os.path.getmtime(source)):
+        return target
+    part = f"{target}.{os.getpid()}"
+    subprocess.run(argv + ["-o", part, source], check=True)
+    os.rename(part, target)
+    return target
+
+
+def boot_sector(out):
+    here = os.path.dirname(os.path.abspath(__file__))
+    target = build(
+        os.path.join(here, "bochs-boot.S"), os.path.join(out, "bochs-boot"),
+        ["gcc-12", "-nostdlib", "-static", "-Wl,--build-id=none",
+         "-Wl,-Ttext=0x7c00", "-Wl,--oformat=binary", "-Wl,-z,noexecstack",
+         "-Wl,-no-pie", "-fno-pie"])
+    with open(target, "rb") as f:
+        data = f.read()
+    if len(data) != SECTOR or data[510:] != b"\x55\xaa":
+        raise ValueError(f"{target} is not a boot sector")
+    return data
+
+
+def page_tables():
+    """Identity mapping of 4 GiB by 2 MiB pages: PML4, PDPT, four PDs."""
+    pages = [struct.pack("<Q", PAGE_TABLES + 0x1000 | 3).ljust(4096, b"\0")]
+    pages.append(b"".join(
+        struct.pack("<Q", PAGE_TABLES + 0x2000 + 0x1000 * i | 3)
+        for i in range(4)).ljust(4096, b"\0"))
+    for i in range(2048):
+        pages.append(struct.pack("<Q", i << 21 | 0x83))
+    return b"".join(pages)
+
+
+def boot_params(image, memory, initrd, initrd_size):
+    """struct boot_params, Documentation/x86/zero-page.rst."""
+    params = bytearray(4096)
+    end = 0x202 + image[0x201]
+    params[0x1f1:end] = image[0x1f1:end]
+    params[0x210] = 0xff                # type_of_loader: none assigned
+    struct.pack_into("<II", params, 0x218, initrd, initrd_size)
+    struct.pack_into("<I", params, 0x228, COMMAND_LINE)
+    top = memory << 20
+    e820 = ((0, 0x9f000, 1), (0xf0000, 0x10000, 2),
+            (0x100000, top - ACPI_SIZE - 0x100000, 1),
+            (top - ACPI_SIZE, ACPI_SIZE, 3))
+    params[0x1e8] = len(e820)
+    for i, entry in enumerate(e820):
+        struct.pack_into("<QQI", params, 0x2d0 + 20 * i, *entry)
+    return bytes(params)
+
+
+def make_disk(args, line, path, out):
+    with open(args.vmlinuz, "rb") as f:
+        image = f.read(4096)
+    with open(args.kernel, "rb") as f:
+        entry, pieces = vmlinux.segments(f.read())
+    with open(args.initrd, "rb") as f:
+        initrd = f.read()
+    kernel_end = max(paddr + size for paddr, _, size in pieces)
+    initrd_at = ((args.memory << 20) - ACPI_SIZE - len(initrd)) & ~0x1fffff
+    if initrd_at < kernel_end + (64 << 20):
+        raise ValueError(f"{args.memory} MiB of memory is not enough")
+    # memory is zero at the start, so that trailing zeros need no loading
+    loads = [(paddr, content.rstrip(b"\0")) for paddr, content, _ in pieces]
+    loads += [(initrd_at, initrd),
+              (BOOT_PARAMS, boot_params(image, args.memory, initrd_at,
+                                        len(initrd))),
+              (COMMAND_LINE, line.encode() + b"\0"),
+              (PAGE_TABLES, page_tables())]
+    table, lba = b"", 2
+    with open(path, "wb") as disk:
+        for paddr, content in loads:
+            sectors = -(-len(content) // SECTOR)
+            if not sectors:
+                continue
+            table += struct.pack("<III", lba, sectors, paddr)
+            disk.seek(lba * SECTOR)
+            disk.write(content)
+            lba += sectors
+        disk.truncate(-(-lba * SECTOR // CYLINDER) * CYLINDER)
+        disk.seek(0)
+        disk.write(boot_sector(out))
+        disk.write(table.ljust(496, b"\0") +
+                   struct.pack("<QII", entry, BOOT_PARAMS, PAGE_TABLES))
+
+
+def prepare(args, line, serial):
+    """The command to run, and its environment."""
+    out = os.path.dirname(os.path.dirname(os.path.abspath(args.kernel)))
+    if args.memory > 2048:
+        raise SystemExit("machine.py: Bochs machines have at most 2048 MiB")
+    make_disk(args, line, os.path.join(args.work, "disk.img"), out)
+    env = dict(os.environ)
+    time0 = "utc"
+    if args.deterministic:
+        here = os.path.dirname(os.path.abspath(__file__))
+        env["LD_PRELOAD"] = build(
+            os.path.join(here, "bochs-time.c"),
+            os.path.join(out, "bochs-time.so"),
+            ["gcc-12", "-O2", "-shared", "-fPIC"])
+        time0 = "1767225600"
+    com1 = f"com1: enabled=1, mode=file, dev={serial}"
+    if args.shell:
+        com1 = "com1: enabled=1, mode=term, dev=@TERMINAL@"
+    with open(os.path.join(args.work, "bochsrc"), "w") as f:
+        f.write(CONFIG.format(cpu=MACHINES[args.machine], cpus=args.cpus,
+                              memory=args.memory, time0=time0, com1=com1))
+        for option in args.emulator_option:
+            f.write(option + "\n")
+    with open(os.path.join(args.work, "commands"), "w") as f:
+        f.write("continue\n")
+    return (["bochs", "-q", "-f", "bochsrc", "-rc", "commands"], env)
+
+
+def failure(args, why, code):
+    """A line about the emulator's own fault, or None if it is the host's."""
+    text = ""
+    for name in ("bochs.log", "emulator.err"):
+        try:
+            with open(os.path.join(args.work, name), errors="replace") as f:
+                text += f.read()
+        except OSError:
+            pass
+    panics = [l for l in text.splitlines()
+              if ">>PANIC<<" in l or "ssertion" in l]
+    if code < 0 and why == "end" or panics or why == "end":
+        tail = "\n".join(text.splitlines()[-20:])
+        return f"bochs: ended by itself ({code}): {panics[-1:] or tail}"
+    return None
