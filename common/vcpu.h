@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The vCPU object, its register groups and its requests. Letters:
+ *   c  constant after creation       V  vcpu->mutex (its thread, in KVM_RUN)
+ *   a  atomic, anyone                i  written with interrupts off on its CPU
+ */
+#ifndef DUET_COMMON_VCPU_H
+#define DUET_COMMON_VCPU_H
+
+#include <linux/mutex.h>
+#include <linux/preempt.h>
+#include <linux/rcuwait.h>
+#include <asm/fpu/api.h>
+#include <asm/fpu/types.h>
+#include <asm/processor-flags.h>
+#include <asm/msr-index.h>
+#include "common/types.h"
+#include "common/cpuid.h"
+#include "common/event.h"
+#include "common/exit.h"
+#include "common/msr.h"
+#include "common/ops.h"
+#include "common/state.h"
+#include "common/vm.h"
+
+struct duet_lapic;
+struct duet_emulator;
+
+/*
+ * Requests: work that a vCPU does before its next entry. Set by
+ * duet_request(), which kicks; see docs/locking.md for the ordering.
+ */
+#define DUET_REQ_EVENT		BIT(0)	/* look at interrupts and NMIs again */
+#define DUET_REQ_FLUSH		BIT(1)	/* drop all translations */
+#define DUET_REQ_FLUSH_GUEST	BIT(2)	/* drop guest-linear translations */
+#define DUET_REQ_LOAD_ROOT	BIT(3)	/* pager_ops->load() */
+#define DUET_REQ_TIMER		BIT(4)	/* duet_lapic_timer_sync() */
+#define DUET_REQ_UPDATE		BIT(5)	/* ops->update() */
+#define DUET_REQ_UNHALT		BIT(6)	/* wake from HLT */
+#define DUET_REQ_KICK		BIT(7)	/* just leave guest mode */
+#define DUET_REQ_DEAD		BIT(8)	/* the VM is bugged */
+
+/* vcpu->mode, see duet_request() */
+enum duet_mode {
+	DUET_OUTSIDE,		/* requests are seen before the next entry */
+	DUET_IN_GUEST,		/* an IPI is needed */
+};
+
+/* vcpu->mp_state has KVM_MP_STATE_* values */
+
+/** struct duet_stats - counters of one vCPU; @exits by neutral reason */
+struct duet_stats {
+	u64 exits[DUET_NR_EXITS];
+	u64 entries;
+	u64 fast_exits;		/* handled in the backend's loop */
+	u64 user_exits;		/* returns from KVM_RUN */
+	u64 injections;
+	u64 tlb_flushes;
+	u64 emulated;		/* instructions */
+	u64 halts, wakeups;
+	u64 faults_fixed, faults_mmio;
+	u64 reads, writes;	/* control-structure accesses that cost */
+	u64 signal_exits;
+};
+
+/**
+ * struct duet_vcpu - a virtual CPU
+ *
+ * A backend embeds it as the first member of its own struct
+ * (duet_vcpu_ops.vcpu_size).
+ */
+struct duet_vcpu {
+	/* hot: what an exit touches */
+	struct duet_state state;		/* V */
+	u32 valid;				/* V: groups in @state */
+	u32 dirty;				/* V: groups to write back */
+	atomic_t requests;			/* a: DUET_REQ_* */
+	int mode;				/* i: enum duet_mode */
+	int cpu;				/* loaded on, -1 if nowhere */
+	bool exit_done;				/* V: the fast path handled it, but leave the loop */
+	hpa_t root;				/* V: pager's root table */
+	u64 tsc_offset;				/* V: guest TSC = host TSC + this */
+	struct duet_exit exit;			/* V */
+	struct duet_events events;		/* V */
+	struct duet_stats stats;		/* V */
+
+	struct duet_vm *vm;			/* c */
+	u32 id;					/* c: APIC id */
+	u32 index;				/* c: in vm->vcpus */
+	struct kvm_run *run;			/* c: page shared with user space */
+	void *pio_data;				/* c: the page behind it */
+	struct mutex mutex;
+	struct rcuwait wait;			/* halted vCPUs sleep here */
+	struct preempt_notifier notifier;	/* V */
+	int srcu_idx;				/* V */
+	struct pid __rcu *pid;			/* V: the last thread that ran it */
+
+	int mp_state;				/* V: KVM_MP_STATE_* */
+	struct duet_cpuid cpuid;		/* V */
+	struct duet_msrs msrs;			/* V */
+	u64 xcr0;				/* V */
+	u64 guest_dr7;				/* V: dr7 as the guest wrote it */
+	u32 guest_debug;			/* V: KVM_GUESTDBG_* */
+	struct fpu_guest fpu;			/* V */
+	struct duet_lapic *lapic;		/* c: NULL without irqchip */
+	u8 cr8;					/* V: without a lapic */
+	u32 tsc_khz;				/* V */
+	sigset_t sigset;			/* V */
+	bool sigset_active;			/* V */
+	bool initialized;			/* V: has run or has state */
+	u32 fault_loops;			/* V */
+
+	/* continuation of an exit to user space; NULL if there is none */
+	int (*complete)(struct duet_vcpu *vcpu);	/* V */
+	struct {
+		u32 count, size;
+		u16 port;
+		bool in;
+	} pio;					/* V */
+	struct duet_emulator *emulator;		/* c */
+};
+
+/**
+ * duet_need() - make register groups valid in vcpu->state
+ * Context: loaded, the vCPU's thread.
+ */
+static inline void duet_need(struct duet_vcpu *vcpu, u32 groups)
+{
+	u32 missing = groups & ~vcpu->valid;
+
+	if (missing) {
+		duet_ops->get_state(vcpu, missing);
+		vcpu->valid |= missing;
+	}
+}
+
+/** duet_wrote() - vcpu->state's groups were changed by us */
+static inline void duet_wrote(struct duet_vcpu *vcpu, u32 groups)
+{
+	vcpu->valid |= groups;
+	vcpu->dirty |= groups;
+}
+
+static inline u64 duet_rip(struct duet_vcpu *vcpu)
+{
+	duet_need(vcpu, DUET_ST_RIP);
+	return vcpu->state.rip;
+}
+
+static inline u64 duet_rflags(struct duet_vcpu *vcpu)
+{
+	duet_need(vcpu, DUET_ST_RFLAGS);
+	return vcpu->state.rflags;
+}
+
+static inline u64 duet_cr0(struct duet_vcpu *vcpu)
+{
+	duet_need(vcpu, DUET_ST_CR0);
+	return vcpu->state.cr0;
+}
+
+static inline u64 duet_cr3(struct duet_vcpu *vcpu)
+{
+	duet_need(vcpu, DUET_ST_CR3);
+	return vcpu->state.cr3;
+}
+
+static inline u64 duet_cr4(struct duet_vcpu *vcpu)
+{
+	duet_need(vcpu, DUET_ST_CR4);
+	return vcpu->state.cr4;
+}
+
+static inline u64 duet_efer(struct duet_vcpu *vcpu)
+{
+	duet_need(vcpu, DUET_ST_EFER);
+	return vcpu->state.efer;
+}
+
+static inline struct duet_segment *duet_segment(struct duet_vcpu *vcpu,
+						enum duet_seg n)
+{
+	duet_need(vcpu, DUET_ST_SEG(n));
+	return &vcpu->state.seg[n];
+}
+
+/** duet_cpl() - SS.DPL (SDM vol. 3, 25.4.1; APM vol. 2, 15.5.1) */
+static inline u8 duet_cpl(struct duet_vcpu *vcpu)
+{
+	if (!(duet_cr0(vcpu) & X86_CR0_PE))
+		return 0;
+	return (duet_segment(vcpu, DUET_SS)->ar & DUET_AR_DPL) >>
+		DUET_AR_DPL_SHIFT;
+}
+
+static inline bool duet_long_mode(struct duet_vcpu *vcpu)
+{
+	return duet_efer(vcpu) & EFER_LMA;
+}
+
+/** duet_64bit() - in 64-bit mode, not in compatibility mode */
+static inline bool duet_64bit(struct duet_vcpu *vcpu)
+{
+	return duet_long_mode(vcpu) &&
+		(duet_segment(vcpu, DUET_CS)->ar & DUET_AR_L);
+}
+
+/** duet_has_request() - peek; the vCPU's thread */
+static inline bool duet_has_request(struct duet_vcpu *vcpu)
+{
+	return atomic_read(&vcpu->requests);
+}
+
+/**
+ * duet_request_self() - by the vCPU's own thread or on its CPU with
+ * interrupts off: no kick
+ */
+static inline void duet_request_self(struct duet_vcpu *vcpu, u32 request)
+{
+	atomic_or(request, &vcpu->requests);
+}
+
+/**
+ * duet_request() - have @vcpu do something before it runs guest code again
+ *
+ * Sets the bit, wakes the vCPU if it is halted and interrupts it if it is in
+ * guest mode. Does not wait.
+ * Context: any, hard interrupts included.
+ */
+void duet_request(struct duet_vcpu *vcpu, u32 request);
+
+/** duet_vcpu_load() / duet_vcpu_put() - bracket of every access to state
+ * Context: vCPU mutex held, preemption on.
+ */
+void duet_vcpu_load(struct duet_vcpu *vcpu);
+void duet_vcpu_put(struct duet_vcpu *vcpu);
+
+/**
+ * duet_skip_insn() - go past the instruction that exited
+ *
+ * Advances RIP by exit.insn_len (or by what the emulator decodes), ends the
+ * STI / MOV SS shadow, clears RF and raises the single-step trap if TF is
+ * set.
+ * Context: vCPU thread, loaded; slow path only.
+ * Return: 1, or 0 with an internal error in vcpu->run: duet_handle_exit()'s
+ * convention.
+ */
+int duet_skip_insn(struct duet_vcpu *vcpu);
+
+/** duet_skip_insn_fast() - the fast path's: false if it cannot; irqs off */
+bool duet_skip_insn_fast(struct duet_vcpu *vcpu);
+
+/** duet_vcpu_reset() - architectural RESET or INIT state (SDM vol. 3, 9.1.1) */
+void duet_vcpu_reset(struct duet_vcpu *vcpu, bool init);
+
+/** duet_internal_error() - fill run for KVM_EXIT_INTERNAL_ERROR; returns 0 */
+int duet_internal_error(struct duet_vcpu *vcpu, u32 suberror);
+
+/*
+ * Control registers with the guest's semantics (common/cr.c): 0, or 1 for
+ * #GP. Flush translations and change the pager's root as needed.
+ */
+int duet_set_cr0(struct duet_vcpu *vcpu, u64 cr0);
+int duet_set_cr3(struct duet_vcpu *vcpu, u64 cr3);
+int duet_set_cr4(struct duet_vcpu *vcpu, u64 cr4);
+int duet_set_efer(struct duet_vcpu *vcpu, u64 efer, bool host);
+int duet_set_xcr0(struct duet_vcpu *vcpu, u64 xcr0);
+
+/** duet_guest_tsc() - the guest's TSC now */
+u64 duet_guest_tsc(struct duet_vcpu *vcpu);
+/** duet_set_guest_tsc() - as by WRMSR(IA32_TSC) or an ioctl, with sync */
+void duet_set_guest_tsc(struct duet_vcpu *vcpu, u64 value, bool host);
+
+/**
+ * duet_enter_fpu_state() / duet_leave_fpu_state() - XCR0 and XSS, with
+ * interrupts off around the backend's loop (softirqs use the FPU)
+ */
+void duet_load_xcr0(struct duet_vcpu *vcpu);
+void duet_restore_xcr0(struct duet_vcpu *vcpu);
+
+#endif /* DUET_COMMON_VCPU_H */
