@@ -45,6 +45,7 @@ struct duet_events {
 		u8 vector, insn_len;
 	} interrupt;
 	bool nmi_injected;
+	u8 in_flight;	/* what ops->inject() was given: enum + 1, or 0 */
 	bool triple_fault;
 	atomic_t nmi_pending;	/* at most 2 (SDM vol. 3, 6.7.1) */
 };

@@ -78,9 +78,10 @@ struct duet_table {
 #define DUET_ST_SHADOW		BIT(11)	/* interruptibility */
 #define DUET_ST_ROOT		BIT(12)	/* vcpu->root: write only */
 #define DUET_ST_TSC		BIT(13)	/* vcpu->tsc_offset: write only */
+#define DUET_ST_PDPTE		BIT(14)	/* PAE: the four PDPTE registers */
 #define DUET_ST_SEG(n)		BIT(16 + (n))
 #define DUET_ST_SEGS		GENMASK(23, 16)
-#define DUET_ST_ALL		(GENMASK(13, 0) | DUET_ST_SEGS)
+#define DUET_ST_ALL		(GENMASK(14, 0) | DUET_ST_SEGS)
 
 /* duet_state.shadow: what blocks events at this boundary */
 #define DUET_SHADOW_STI		BIT(0)	/* SDM vol. 3, 25.4.2 */
@@ -107,6 +108,7 @@ struct duet_state {
 	u64 star, lstar, cstar, sfmask, kernel_gs_base;
 	u64 sysenter_cs, sysenter_esp, sysenter_eip;
 	u64 pat;
+	u64 pdpte[4];	/* where the CPU keeps them in registers (VMX) */
 	u32 shadow;
 };
 

@@ -311,11 +311,15 @@ struct emulate_ops {
  * @seg: enum emulate_seg of the memory operand, default or overridden
  * @vector_map: for EMULATE_MAP_VECTOR, the map field
  * @flags: the opcode's table flags
- * @base, @index, @scale: of the memory operand; EMULATE_NO_REG if absent
+ * @base: base register of the memory operand, or EMULATE_NO_REG
+ * @index: index register of the memory operand, or EMULATE_NO_REG
+ * @scale: log2 of the index's factor
+ * @rip_relative: the memory operand is relative to the next instruction
  * @imm: immediate, sign-extended where the instruction does so; moffs, offset of
  *	a far pointer
  * @imm2: second immediate: selector of a far pointer, nesting level of ENTER
  * @disp: displacement, sign-extended
+ * @row: the opcode's table row (private)
  */
 struct emulate_decoded {
 	u8 bytes[16];
@@ -368,14 +372,17 @@ struct emulate_replay {
 	u64 data[EMULATE_REPLAY_STEPS];
 };
 
-/* One operand while an instruction executes. */
+/*
+ * One operand while an instruction executes: the core's own. @original is what
+ * memory held before a read-modify-write.
+ */
 struct emulate_operand {
 	u8 kind;
 	u8 bytes;
 	u8 reg;
-	bool high;
 	u64 linear;
 	u64 value;
+	u64 original;
 };
 
 /**
@@ -395,7 +402,13 @@ struct emulate_operand {
  *	after an iteration of a string instruction): inject #DB with DR6.BS (out)
  * @insn: the decoded instruction (out)
  * @replay: accesses already done
- * @mem: linear address and such of the memory operand
+ * @decoded: @insn is valid (private, like all below)
+ * @next_rip: rip once the instruction is complete
+ * @next_rflags: rflags once the instruction is complete
+ * @ea: offset of the memory operand in its segment
+ * @dst: operand that is written
+ * @src: operand that is read
+ * @late: a second register that is written when nothing can fault any more
  */
 struct emulate_ctxt {
 	const struct emulate_ops *ops;
@@ -411,13 +424,16 @@ struct emulate_ctxt {
 	u8 interruptibility;
 	bool single_step;
 
+	struct emulate_decoded insn;
+	struct emulate_replay replay;
+
 	bool decoded;
 	u64 next_rip;
+	u64 next_rflags;
 	u64 ea;
 	struct emulate_operand dst;
 	struct emulate_operand src;
-	struct emulate_decoded insn;
-	struct emulate_replay replay;
+	struct emulate_operand late;
 };
 
 /**

@@ -128,3 +128,43 @@ quote()
 	done
 	echo
 }
+
+# guest_text: some MiB of text, always the same, that compress like prose.
+guest_text()
+{
+	awk 'BEGIN {
+		n = split("score voice note rest bar key clef duet page entry exit \
+			trap fault frame guest host timer vector mask event", w)
+		x = 20261
+		for (line = 1; size < 4194304; line++) {
+			s = line
+			for (i = 0; i < 9; i++) {
+				x = (x * 1103515 + 12345) % 2147483648
+				s = s " " w[int(x / 65536) % n + 1]
+			}
+			print s
+			size += length(s) + 1
+		}
+	}'
+}
+
+# guest_image: build/guest/initrd, the same bytes each time.
+guest_image()
+{
+	local out=$BUILD/guest tree=$BUILD/guest/tree.$$
+
+	newer "$out/initrd" "$SCRIPTS/lib/guest-init.sh" \
+		"$SCRIPTS/lib/image.sh" /bin/busybox && return 0
+	rm -rf "$tree" && mkdir -p "$out"
+	busybox_tree "$tree"
+	mkdir "$tree/work"
+	guest_text >"$out/text"
+	xz -9 --check=crc32 -c "$out/text" >"$tree/work/text.xz"
+	sed -e "s/@SIZE@/$(wc -c <"$out/text")/" \
+		-e "s/@SHA256@/$(sha256sum <"$out/text" | cut -d ' ' -f 1)/" \
+		"$SCRIPTS/lib/guest-init.sh" >"$tree/init"
+	chmod 755 "$tree/init"
+	make_cpio "$tree" >"$out/initrd.$$"
+	mv "$out/initrd.$$" "$out/initrd"
+	rm -rf "$tree" "$out/text"
+}

@@ -279,8 +279,11 @@ static bool bad(const char *text)
 	return false;
 }
 
-/* read_record - the text of the next kernel message, NULL after the last */
-static char *read_record(int fd)
+/*
+ * read_record - the text of the next kernel message, NULL after the last;
+ * in *USEC when it was said
+ */
+static char *read_record(int fd, unsigned long long *usec)
 {
 	static char buf[8192];
 	char *text, *end;
@@ -292,6 +295,8 @@ static char *read_record(int fd)
 	if (n <= 0)
 		return NULL;
 	buf[n] = 0;
+	*usec = 0;
+	sscanf(buf, "%*u,%*u,%llu", usec);
 	text = strchr(buf, ';');
 	text = text ? text + 1 : buf;
 	end = strchr(text, '\n');
@@ -307,15 +312,17 @@ static char *read_record(int fd)
  */
 static bool kernel_complained(int fd, int skip, bool all)
 {
+	unsigned long long usec;
 	bool found = false;
 	int lines = 0;
 	char *text;
 
-	while ((text = read_record(fd))) {
+	while ((text = read_record(fd, &usec))) {
 		if (skip-- <= 0 && bad(text))
 			found = true;
 		if (all || (found && lines++ < 300))
-			say("[kernel] %s\n", text);
+			say("[kernel %llu.%06llu] %s\n", usec / 1000000,
+			    usec % 1000000, text);
 	}
 	return found;
 }
@@ -324,6 +331,7 @@ static bool kernel_complained(int fd, int skip, bool all)
 static int open_kernel_log(bool all, int *old)
 {
 	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	unsigned long long usec;
 
 	*old = 0;
 	if (fd < 0)
@@ -332,7 +340,7 @@ static int open_kernel_log(bool all, int *old)
 		lseek(fd, 0, SEEK_END);
 		return fd;
 	}
-	while (read_record(fd))
+	while (read_record(fd, &usec))
 		(*old)++;
 	lseek(fd, 0, SEEK_SET);
 	return fd;
