@@ -288,7 +288,9 @@ static void irqchip_order(void)
 	struct kvm_irq_level line = { .irq = 1 };
 	struct vm *vm = vm_create(0), *late = vm_create(0);
 
-	must_fail(vm->fd, KVM_CREATE_PIT2, &pit, ENOENT);
+	/* KVM up to 6.12 makes a PIT that is wired to nothing. */
+	if (device_is_duet())
+		must_fail(vm->fd, KVM_CREATE_PIT2, &pit, ENOENT);
 	must_fail(vm->fd, KVM_GET_IRQCHIP, &chip, ENXIO);
 	must_fail(vm->fd, KVM_IRQ_LINE, &line, ENXIO);
 	must(vm->fd, KVM_CREATE_IRQCHIP, 0);
@@ -307,8 +309,7 @@ static void irqchip_order(void)
 static void bad_pointers(void)
 {
 	static const unsigned long vm_reqs[] = {
-		KVM_SET_USER_MEMORY_REGION, KVM_SET_IDENTITY_MAP_ADDR,
-		KVM_IRQ_LINE, KVM_SET_GSI_ROUTING, KVM_GET_IRQCHIP,
+		KVM_SET_USER_MEMORY_REGION, KVM_IRQ_LINE, KVM_SET_GSI_ROUTING, KVM_GET_IRQCHIP,
 		KVM_SET_IRQCHIP, KVM_GET_PIT2, KVM_SET_PIT2,
 	};
 	static const unsigned long vcpu_reqs[] = {
@@ -326,8 +327,11 @@ static void bad_pointers(void)
 	};
 	struct vm *vm = vm_create(VM_IRQCHIP | VM_PIT);
 	struct vcpu *v = vcpu_create(vm, 0);
+	uint64_t addr = 0xfffbc000;
 	unsigned int i, j;
 
+	/* With a vCPU it is too late, whatever the argument is. */
+	must_fail(vm->fd, KVM_SET_IDENTITY_MAP_ADDR, &addr, EINVAL);
 	for (j = 0; j < ARRAY_SIZE(ptrs); j++) {
 		for (i = 0; i < ARRAY_SIZE(vm_reqs); i++) {
 			errno = 0;

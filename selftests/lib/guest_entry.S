@@ -60,4 +60,8 @@ guest_trap_common:
 	addq	$16, %rsp
 	iretq
 
+	/* An address for RIP-relative access to device memory (mmio.c). */
+	.globl	guest_50000030
+	.set	guest_50000030, 0x50000030
+
 	.section .note.GNU-stack, "", @progbits

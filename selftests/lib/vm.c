@@ -330,17 +330,31 @@ void vcpu_expect_at(const char *file, int line, struct vcpu *v, int reason)
 	}
 }
 
-struct ucall *ucall_get(struct vcpu *v)
+static struct ucall *ucall_peek(struct vcpu *v)
 {
 	struct kvm_regs r;
-	struct ucall *u;
 
 	if (v->run->exit_reason != KVM_EXIT_IO ||
 	    v->run->io.port != UCALL_PORT ||
 	    v->run->io.direction != KVM_EXIT_IO_OUT)
 		return NULL;
 	regs_get(v, &r);
-	u = (struct ucall *)r.rdi;
+	return (struct ucall *)r.rdi;
+}
+
+bool ucall_failed(struct vcpu *v)
+{
+	struct ucall *u = ucall_peek(v);
+
+	return u && (u->cmd == UCALL_ASSERT || u->cmd == UCALL_TRAP);
+}
+
+struct ucall *ucall_get(struct vcpu *v)
+{
+	struct ucall *u = ucall_peek(v);
+
+	if (!u)
+		return NULL;
 	if (u->cmd == UCALL_ASSERT)
 		fail_at(u->file, u->line, "guest: %s (%#llx, %#llx)", u->text,
 			(unsigned long long)u->args[0],

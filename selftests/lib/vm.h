@@ -132,6 +132,8 @@ struct ucall {
 
 /* The exit in kvm_run as a ucall, or NULL. Guest assertions fail the test. */
 struct ucall *ucall_get(struct vcpu *v);
+/* The exit in kvm_run is a failed assertion or a stray exception. */
+bool ucall_failed(struct vcpu *v);
 /* Runs to the next ucall; any other exit fails the test. */
 struct ucall *ucall_next(struct vcpu *v);
 /* Runs to the next guest_sync() and checks its stage. */
