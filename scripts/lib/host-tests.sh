@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0
+# Runs in the emulated host: the selftests named as arguments, on /dev/duet
+# with the module loaded and then on /dev/kvm with the module gone. Started by
+# scripts/lib/runtests.py, which reads the marker lines printed here.
+#
+# usage: sh host-tests.sh DEVICES SECONDS NAME...
+# DEVICES is "duet kvm", "duet" or "kvm"; SECONDS is each program's limit.
+
+devices=$1
+seconds=$2
+shift 2
+
+signs='WARNING:|BUG:|kernel BUG at|Oops|Call Trace|cut here|refcount_t:'
+signs="$signs|general protection fault|rcu: INFO:|blocked for more|UBSAN:"
+signs="$signs|scheduling while atomic|unchecked MSR access|Bad page|lockup"
+
+begin()
+{
+	dmesg -c >/dev/null
+	echo "DUET-TEST-BEGIN $1 $2"
+}
+
+# finish DEVICE NAME STATUS: closes a program's output; what the kernel said
+# meanwhile is held against the program.
+finish()
+{
+	echo
+	if dmesg >/tmp/kernel-log && [ "$1" = duet ] &&
+		grep -qE "$signs" /tmp/kernel-log; then
+		grep -nE -m 1 "$signs" /tmp/kernel-log | cut -d : -f 1 >/tmp/line
+		echo "DUET-TEST-KERNEL $1 $2"
+		tail -n "+$(cat /tmp/line)" /tmp/kernel-log | head -n 80 |
+			sed 's/^/# kernel: /'
+	fi
+	echo "DUET-TEST-END $1 $2 $3"
+}
+
+# step DEVICE NAME RULE COMMAND...: one command as a program of one test.
+step()
+{
+	local device=$1 name=$2 rule=$3 status=0
+
+	shift 3
+	begin "$device" "$name"
+	echo 1..1
+	"$@" >/tmp/step 2>&1 || status=$?
+	if [ $status = 0 ]; then
+		echo "ok 1 - $rule"
+	else
+		sed 's/^/# /' /tmp/step
+		dmesg | tail -n 5 | sed 's/^/# kernel: /'
+		echo "not ok 1 - $rule"
+	fi
+	finish "$device" "$name" $status
+	return $status
+}
+
+load_duet()
+{
+	insmod /duet/duet.ko && [ -c /dev/duet ]
+}
+
+load_kvm()
+{
+	if grep -q '\bsvm\b' /proc/cpuinfo; then
+		modprobe kvm_amd
+	else
+		modprobe kvm_intel
+	fi && [ -c /dev/kvm ]
+}
+
+unload_duet()
+{
+	insmod /duet/duet.ko && [ -c /dev/duet ]
+}
+
+load_kvm()
+{
+	rmmod kvm_amd 2>/dev/null || rmmod kvm_intel && rmmod kvm
+}
+
+programs()
+{
+	local device=$1 name status
+
+	shift
+	for name; do
+		status=0
+		begin "$device" "$name"
+		DUET_DEVICE=/dev/$device timeout -s KILL "$seconds" \
+			"/duet/selftests/$name" || status=$?
+		finish "$device" "$name" $status
+	done
+}
+
+for device in $devices; do
+	case $device in
+	duet)
+		step duet load "duet.ko loads and makes its node" load_duet || continue
+		programs duet "$@"
+		step duet unload "duet.ko unloads" rmmod duet
+		;;
+	kvm)
+		step kvm load "KVM loads" load_kvm || continue
+		programs kvm "$@"
+		step kvm unload "KVM unloads" unload_kvm
+		;;
+	esac
+done
+echo "DUET-TEST-DONE"
