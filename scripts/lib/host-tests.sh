@@ -69,12 +69,7 @@ load_kvm()
 	fi && [ -c /dev/kvm ]
 }
 
-unload_duet()
-{
-	insmod /duet/duet.ko && [ -c /dev/duet ]
-}
-
-load_kvm()
+unload_kvm()
 {
 	rmmod kvm_amd 2>/dev/null || rmmod kvm_intel && rmmod kvm
 }
