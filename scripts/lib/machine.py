@@ -195,11 +195,10 @@ def run(args):
     if output.status is not None:
         return output.status
 
-    report = machine.failure(args, why, code)
     for text in serial_text(serial).decode(errors="replace").splitlines()[-150:]:
         print("[serial]", text.rstrip("\r"), file=sys.stderr)
-    if report:
-        print(report, file=sys.stderr)
+    sys.stderr.flush()
+    if machine.failure(args, why, code):
         print("EMULATOR", flush=True)
         return STATUS_EMULATOR
     if why == "timeout":
