@@ -188,7 +188,7 @@ struct emulate_string_io {
  * All callbacks return an enum emulate_result. EMULATE_FAULT needs
  * ctxt->exception filled (see emulate_raise(), emulate_page_fault()). An address
  * range given to a memory callback never crosses a 4 KiB page and has 1 to 8
- * bytes (@fetch: 1 to 15, @cmpxchg: up to 16). Callbacks marked optional may be
+ * bytes (@fetch: 1 to 15, @cmpxchg and @probe: up to 16). Callbacks marked optional may be
  * NULL: instructions that need them are EMULATE_UNHANDLEABLE.
  *
  * @fetch: read instruction bytes. May not return EMULATE_IO_NEEDED.
