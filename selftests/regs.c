@@ -211,20 +211,19 @@ static void sregs_invalid(void)
 	expect_done(v);
 }
 
-static const uint8_t pattern[16] = "0123456789abcde";
+static uint8_t pattern[16] = "0123456789abcde";
 static volatile uint8_t xmm_seen[2][16];
 
 static void guest_fpu(void)
 {
 	uint16_t cw;
-	uint32_t mxcsr;
 
+	asm volatile("fldpi; movdqu %0, %%xmm3" : : "m" (pattern));
+	guest_sync(0);
 	asm volatile("movdqu %%xmm3, %0" : "=m" (xmm_seen[0]));
 	asm volatile("movdqu %%xmm15, %0" : "=m" (xmm_seen[1]));
 	asm volatile("fnstcw %0" : "=m" (cw));
-	asm volatile("stmxcsr %0" : "=m" (mxcsr));
 	GUEST_EQ(cw, 0x27f);
-	GUEST_EQ(mxcsr, 0x1f82);
 	asm volatile("movdqu %0, %%xmm4" : : "m" (pattern));
 	asm volatile("fninit; fldpi; fld1");
 	guest_sync(1);
@@ -232,6 +231,7 @@ static void guest_fpu(void)
 	guest_done();
 }
 
+/* MXCSR is in KVM_SET_XSAVE's test: KVM's KVM_SET_FPU ignores it. */
 static void fpu(void)
 {
 	static const uint8_t pi[10] = { 0x35, 0xc2, 0x68, 0x21, 0xa2, 0xda,
@@ -242,15 +242,17 @@ static void fpu(void)
 	vcpu_start(v, guest_fpu);
 	must(v->fd, KVM_GET_FPU, &f);
 	REQUIRE_EQ(f.fcw, 0x37f);
+	/* KVM 6.1 loses what is set before the guest used the registers. */
+	expect_sync(v, 0);
+	must(v->fd, KVM_GET_FPU, &f);
+	f.fsw = f.ftwx = 0;
 	memset(f.xmm[3], 0x33, 16);
 	memset(f.xmm[15], 0xff, 16);
 	f.fcw = 0x27f;
-	f.mxcsr = 0x1f82;
 	must(v->fd, KVM_SET_FPU, &f);
 	must(v->fd, KVM_GET_FPU, &back);
 	REQUIRE(!memcmp(f.xmm, back.xmm, sizeof(f.xmm)));
 	REQUIRE_EQ(back.fcw, 0x27f);
-	REQUIRE_EQ(back.mxcsr, 0x1f82);
 	expect_sync(v, 1);
 	REQUIRE(!memcmp((void *)xmm_seen[0], f.xmm[3], 16));
 	REQUIRE(!memcmp((void *)xmm_seen[1], f.xmm[15], 16));
@@ -264,8 +266,11 @@ static void fpu(void)
 	REQUIRE(!memcmp((void *)xmm_seen[0], pattern, 16));
 }
 
+static volatile uint32_t mxcsr_seen;
+
 static void guest_ymm(void)
 {
+	asm volatile("stmxcsr %0" : "=m" (mxcsr_seen));
 	asm volatile("vmovdqu %%ymm7, %0" : "=m" (xmm_seen));
 	guest_done();
 }
@@ -324,12 +329,14 @@ static void xsave(void)
 	REQUIRE(e && e->ebx == 576, "the AVX component's place");
 	memset((char *)&y + 576 + 7 * 16, 0x78, 16);
 	((uint64_t *)&y)[64] |= 7;
+	((uint32_t *)&y)[6] = 0x1f82;
 	must(v->fd, KVM_SET_XSAVE, &y);
 	vcpu_start(v, guest_ymm);
 	sregs_get(v, &s);
 	s.cr4 |= CR4_OSXSAVE;
 	sregs_set(v, &s);
 	expect_done(v);
+	REQUIRE_EQ(mxcsr_seen, 0x1f82);
 	REQUIRE_EQ(xmm_seen[0][5], 0x77);
 	REQUIRE_EQ(xmm_seen[1][5], 0x78);
 }
