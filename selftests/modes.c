@@ -472,6 +472,10 @@ static void guest_wrong(void)
 		GUEST_EQ(vec, VEC_GP);
 	vec = guest_try("movq %%cr4, %%rax; btsq $40, %%rax; movq %%rax, %%cr4",
 			"r" (0));
+	if (strict)
+		GUEST_EQ(vec, VEC_GP);
+	vec = guest_try("movq %%cr4, %%rax; btsq $31, %%rax; movq %%rax, %%cr4",
+			"r" (0));
 	GUEST_EQ(vec, VEC_GP);
 	/* CR3 and CR8 are left out: QEMU's TCG takes any value, no #GP. */
 	guest_done();
