@@ -6,10 +6,14 @@ boot sector that loads it, in about a second. (A boot loader takes ten.)
 """
 
 import os
+import pty
 import re
+import select
 import struct
 import subprocess
 import sys
+import termios
+import tty
 
 import vmlinux
 
@@ -160,7 +164,8 @@ def prepare(args, line, serial):
         time0 = "1767225600"
     com1 = f"com1: enabled=1, mode=file, dev={serial}"
     if args.shell:
-        com1 = "com1: enabled=1, mode=term, dev=@TERMINAL@"
+        args.terminal, slave = pty.openpty()
+        com1 = f"com1: enabled=1, mode=term, dev={os.ttyname(slave)}"
     with open(os.path.join(args.work, "bochsrc"), "w") as f:
         f.write(CONFIG.format(cpu=MACHINES[args.machine], cpus=args.cpus,
                               memory=args.memory, time0=time0, com1=com1))
@@ -169,6 +174,42 @@ def prepare(args, line, serial):
     with open(os.path.join(args.work, "commands"), "w") as f:
         f.write("continue\n")
     return (["bochs", "-q", "-f", "bochsrc", "-rc", "commands"], env)
+
+
+def relay(proc, terminal):
+    """This terminal to the emulated UART and back, until Ctrl-A X."""
+    escape = False
+    while proc.poll() is None:
+        ready, _, _ = select.select([0, terminal], [], [], 0.5)
+        if terminal in ready:
+            os.write(1, os.read(terminal, 4096))
+        if 0 in ready:
+            data = os.read(0, 1024)
+            if not data or escape and data[:1] in b"xX":
+                return
+            escape = data == b"\x01"
+            if not escape:
+                os.write(terminal, data)
+
+
+def interactive(args, argv, env):
+    """A shell on this terminal; it is given back as it was."""
+    saved = termios.tcgetattr(0) if os.isatty(0) else None
+    with open(os.path.join(args.work, "emulator.err"), "wb") as err:
+        proc = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=err,
+                                stderr=err, env=env, cwd=args.work,
+                                start_new_session=True)
+    print("Booting takes about ten seconds; Ctrl-A X ends it.", flush=True)
+    try:
+        if saved:
+            tty.setraw(0)
+        relay(proc, args.terminal)
+    finally:
+        if saved:
+            termios.tcsetattr(0, termios.TCSAFLUSH, saved)
+        proc.terminate()
+        proc.wait()
+    return 0
 
 
 # What Bochs logs as an error and is none: unknown MSRs, every port exit.
