@@ -17,6 +17,9 @@ endif
 duet-top := $(if $(KBUILD_EXTMOD),$(src),$(srctree)/$(src))
 ccflags-y += -I$(duet-top) -I$(duet-top)/uapi -Wall -Werror
 asflags-y += -I$(duet-top)
+# Backported to stable kernels: the version does not tell.
+ccflags-y += $(if $(shell grep cpu_emergency_register_virt_callback \
+	$(srctree)/arch/x86/include/asm/reboot.h),-DDUET_HAVE_EMERGENCY_CALLBACK)
 
 duet-sources = $(patsubst $(duet-top)/%.$(2),%.o,$(sort \
 	$(foreach d,$(1),$(wildcard $(duet-top)/$(d)/*.$(2)))))

@@ -117,6 +117,7 @@ struct duet_vcpu {
 		u16 port;
 		bool in;
 	} pio;					/* V */
+	u64 pio_rip;				/* V */
 	struct duet_emulator *emulator;		/* c */
 };
 
@@ -249,12 +250,16 @@ int duet_skip_insn(struct duet_vcpu *vcpu);
 
 /** duet_skip_insn_fast() - the fast path's: false if it cannot; irqs off */
 bool duet_skip_insn_fast(struct duet_vcpu *vcpu);
+/** duet_can_skip_fast() - would it? */
+bool duet_can_skip_fast(struct duet_vcpu *vcpu);
 
 /** duet_vcpu_reset() - architectural RESET or INIT state (SDM vol. 3, 9.1.1) */
 void duet_vcpu_reset(struct duet_vcpu *vcpu, bool init);
 
 /** duet_internal_error() - fill run for KVM_EXIT_INTERNAL_ERROR; returns 0 */
 int duet_internal_error(struct duet_vcpu *vcpu, u32 suberror);
+/** duet_emulation_failed() - the same, with the instruction's bytes */
+int duet_emulation_failed(struct duet_vcpu *vcpu, const u8 *bytes, u8 nr);
 
 /*
  * Control registers with the guest's semantics (common/cr.c): 0, or 1 for
@@ -265,11 +270,20 @@ int duet_set_cr3(struct duet_vcpu *vcpu, u64 cr3);
 int duet_set_cr4(struct duet_vcpu *vcpu, u64 cr4);
 int duet_set_efer(struct duet_vcpu *vcpu, u64 efer, bool host);
 int duet_set_xcr0(struct duet_vcpu *vcpu, u64 xcr0);
+/* MOV to CR @nr; -1: there is no such register, #UD */
+int duet_write_cr(struct duet_vcpu *vcpu, u32 nr, u64 value);
+/* MOV from and to DR @nr (common/dr.c): 0; 1 #GP; -1 #UD; 2 #DB is queued */
+int duet_read_dr(struct duet_vcpu *vcpu, u32 nr, u64 *value);
+int duet_write_dr(struct duet_vcpu *vcpu, u32 nr, u64 value);
+/** duet_do_invlpg() - the guest's INVLPG */
+void duet_do_invlpg(struct duet_vcpu *vcpu, u64 linear);
 
 /** duet_guest_tsc() - the guest's TSC now */
 u64 duet_guest_tsc(struct duet_vcpu *vcpu);
 /** duet_set_guest_tsc() - as by WRMSR(IA32_TSC) or an ioctl, with sync */
 void duet_set_guest_tsc(struct duet_vcpu *vcpu, u64 value, bool host);
+/** duet_set_tsc_adjust() - as by WRMSR(IA32_TSC_ADJUST) or an ioctl */
+void duet_set_tsc_adjust(struct duet_vcpu *vcpu, u64 value, bool host);
 
 /**
  * duet_enter_fpu_state() / duet_leave_fpu_state() - XCR0 and XSS, with

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Debug registers as the guest moves them (SDM vol. 3, 17.2; APM vol. 2,
+ * 13.1.1). Called by the exit handlers and the emulator's glue.
+ */
+#include "common/vcpu.h"
+#include <asm/debugreg.h>
+
+#define DR6_WRITABLE	(DR_TRAP0 | DR_TRAP1 | DR_TRAP2 | DR_TRAP3 | \
+			 DR_STEP | DR_SWITCH | (1 << 13))
+#define DR6_FIXED	0xffff0ff0ULL
+#define DR7_FIXED_ONE	0x400ULL
+#define DR7_VOLATILE	0xffff2bffULL
+
+/* DR4 and DR5 are DR6 and DR7 unless CR4.DE refuses them. -1: #UD */
+static int duet_dr_alias(struct duet_vcpu *vcpu, u32 *nr)
+{
+	if (*nr > 7)
+		return -1;
+	if (*nr == 4 || *nr == 5) {
+		if (duet_cr4(vcpu) & X86_CR4_DE)
+			return -1;
+		*nr += 2;
+	}
+	return 0;
+}
+
+/* DR7.GD: any access is a #DB with BD set. */
+static bool duet_general_detect(struct duet_vcpu *vcpu)
+{
+	duet_need(vcpu, DUET_ST_DR);
+	if (!(vcpu->state.dr7 & DR_GENERAL_DETECT))
+		return false;
+	duet_queue_debug(vcpu, 1 << 13);
+	return true;
+}
+
+int duet_read_dr(struct duet_vcpu *vcpu, u32 nr, u64 *value)
+{
+	if (duet_dr_alias(vcpu, &nr))
+		return -1;
+	if (duet_general_detect(vcpu))
+		return 2;
+	if (nr < 4)
+		*value = vcpu->state.dr[nr & 3];
+	else
+		*value = nr == 6 ? vcpu->state.dr6 : vcpu->state.dr7;
+	return 0;
+}
+
+int duet_write_dr(struct duet_vcpu *vcpu, u32 nr, u64 value)
+{
+	if (duet_dr_alias(vcpu, &nr))
+		return -1;
+	if (duet_general_detect(vcpu))
+		return 2;
+	switch (nr) {
+	case 6:
+		if (value >> 32)
+			return 1;
+		vcpu->state.dr6 = (value & DR6_WRITABLE) | DR6_FIXED;
+		break;
+	case 7:
+		if (value >> 32)
+			return 1;
+		vcpu->state.dr7 = (value & DR7_VOLATILE) | DR7_FIXED_ONE;
+		break;
+	default:
+		vcpu->state.dr[nr & 3] = value;
+		break;
+	}
+	duet_wrote(vcpu, DUET_ST_DR);
+	return 0;
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The fast path of exits: what can be done at once, in the backend's loop,
+ * with interrupts off, without a lock that may be contended, without sleeping.
+ * Called by the backends; what it does not do, exits.c does.
+ */
+#include "common/bus.h"
+#include "common/msr.h"
+#include "common/vcpu.h"
+#include <uapi/linux/kvm_para.h>
+
+static bool fast_cpuid(struct duet_vcpu *vcpu)
+{
+	u64 *gpr = vcpu->state.gpr;
+	u32 eax = gpr[DUET_RAX], ebx, ecx = gpr[DUET_RCX], edx;
+
+	if (!duet_skip_insn_fast(vcpu))
+		return false;
+	duet_cpuid(vcpu, &eax, &ebx, &ecx, &edx);
+	gpr[DUET_RAX] = eax;
+	gpr[DUET_RBX] = ebx;
+	gpr[DUET_RCX] = ecx;
+	gpr[DUET_RDX] = edx;
+	return true;
+}
+
+static bool fast_rdmsr(struct duet_vcpu *vcpu)
+{
+	u64 value;
+
+	if (!duet_fast_rdmsr(vcpu, vcpu->state.gpr[DUET_RCX], &value) ||
+	    !duet_skip_insn_fast(vcpu))
+		return false;
+	vcpu->state.gpr[DUET_RAX] = (u32)value;
+	vcpu->state.gpr[DUET_RDX] = value >> 32;
+	return true;
+}
+
+static bool fast_wrmsr(struct duet_vcpu *vcpu)
+{
+	u64 *gpr = vcpu->state.gpr;
+	u64 value = (u32)gpr[DUET_RAX] | gpr[DUET_RDX] << 32;
+
+	/* The write cannot be undone: first see that RIP can be advanced. */
+	return duet_can_skip_fast(vcpu) &&
+		duet_fast_wrmsr(vcpu, gpr[DUET_RCX], value) &&
+		duet_skip_insn_fast(vcpu);
+}
+
+static bool fast_hypercall(struct duet_vcpu *vcpu)
+{
+	/* CPL and mode matter to the answer: leave the rare ones alone. */
+	if (!(vcpu->valid & DUET_ST_SEG(DUET_SS)) || duet_cpl(vcpu) ||
+	    !duet_64bit(vcpu) || !duet_skip_insn_fast(vcpu))
+		return false;
+	vcpu->state.gpr[DUET_RAX] = -KVM_ENOSYS;
+	return true;
+}
+
+static bool fast_io(struct duet_vcpu *vcpu)
+{
+	struct duet_exit *e = &vcpu->exit;
+	u64 *rax = &vcpu->state.gpr[DUET_RAX];
+	u32 value = 0;
+	int idx, r;
+
+	if (e->io.string || !duet_can_skip_fast(vcpu))
+		return false;
+
+	idx = srcu_read_lock(&vcpu->vm->srcu);
+	if (e->io.in) {
+		r = duet_bus_read(vcpu, DUET_BUS_PIO, e->io.port, e->io.size,
+				  &value);
+	} else {
+		value = *rax;
+		r = duet_bus_write(vcpu, DUET_BUS_PIO, e->io.port, e->io.size,
+				   &value);
+	}
+	srcu_read_unlock(&vcpu->vm->srcu, idx);
+	if (r)
+		return false;
+	if (e->io.in) {
+		if (e->io.size == 4)
+			*rax = value;
+		else if (e->io.size == 2)
+			*rax = (*rax & ~0xffffULL) | (u16)value;
+		else
+			*rax = (*rax & ~0xffULL) | (u8)value;
+	}
+	return duet_skip_insn_fast(vcpu);
+}
+
+static bool duet_try_fast(struct duet_vcpu *vcpu)
+{
+	switch (vcpu->exit.reason) {
+	case DUET_EXIT_CPUID:
+		return fast_cpuid(vcpu);
+	case DUET_EXIT_RDMSR:
+		return fast_rdmsr(vcpu);
+	case DUET_EXIT_WRMSR:
+		return fast_wrmsr(vcpu);
+	case DUET_EXIT_HYPERCALL:
+		return fast_hypercall(vcpu);
+	case DUET_EXIT_IO:
+		return fast_io(vcpu);
+	default:
+		return false;
+	}
+}
+
+bool duet_fast_exit(struct duet_vcpu *vcpu)
+{
+	vcpu->stats.exits[vcpu->exit.reason]++;
+	if (!duet_try_fast(vcpu))
+		return false;
+	vcpu->stats.fast_exits++;
+	/*
+	 * Others' requests come with an interrupt, which is an exit. What this
+	 * exit asked for itself has no other way to be seen.
+	 */
+	if (unlikely(duet_has_request(vcpu))) {
+		vcpu->exit_done = true;
+		return false;
+	}
+	return true;
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Port and memory accesses: to a device in the kernel, or to user space and
+ * back. Calls the bus; called by the exit handlers and the emulator's glue.
+ */
+#include "common/io.h"
+#include "common/bus.h"
+#include "common/emulator.h"
+#include "common/irqchip.h"
+#include "common/vcpu.h"
+
+void duet_exit_pio(struct duet_vcpu *vcpu, bool in, u16 port, u8 size,
+		   u32 count)
+{
+	struct kvm_run *run = vcpu->run;
+
+	run->exit_reason = KVM_EXIT_IO;
+	run->io.direction = in ? KVM_EXIT_IO_IN : KVM_EXIT_IO_OUT;
+	run->io.size = size;
+	run->io.port = port;
+	run->io.count = count;
+	run->io.data_offset = PAGE_SIZE;	/* pio_data is the second page */
+
+	vcpu->pio.in = in;
+	vcpu->pio.port = port;
+	vcpu->pio.size = size;
+	vcpu->pio.count = count;
+}
+
+/* An IN of 1 or 2 bytes keeps the rest of RAX; one of 4 clears the top half. */
+static void duet_load_rax(struct duet_vcpu *vcpu, u32 value, u8 size)
+{
+	u64 *rax = &vcpu->state.gpr[DUET_RAX];
+
+	if (size == 4)
+		*rax = value;
+	else if (size == 2)
+		*rax = (*rax & ~0xffffULL) | (u16)value;
+	else
+		*rax = (*rax & ~0xffULL) | (u8)value;
+}
+
+/*
+ * Back from user space. If it moved RIP, the instruction is not ours to skip
+ * any more.
+ */
+static int duet_complete_pio(struct duet_vcpu *vcpu)
+{
+	if (vcpu->pio.in) {
+		u32 value = 0;
+
+		memcpy(&value, vcpu->pio_data, vcpu->pio.size);
+		duet_load_rax(vcpu, value, vcpu->pio.size);
+	}
+	if (duet_rip(vcpu) != vcpu->pio_rip)
+		return 1;
+	return duet_skip_insn(vcpu);
+}
+
+int duet_handle_io(struct duet_vcpu *vcpu)
+{
+	struct duet_exit *e = &vcpu->exit;
+	u32 value = 0;
+	int r;
+
+	if (e->io.string)
+		return duet_emulate_io(vcpu);
+
+	if (e->io.in) {
+		r = duet_bus_read(vcpu, DUET_BUS_PIO, e->io.port, e->io.size,
+				  &value);
+		if (!r)
+			duet_load_rax(vcpu, value, e->io.size);
+	} else {
+		value = vcpu->state.gpr[DUET_RAX];
+		r = duet_bus_write(vcpu, DUET_BUS_PIO, e->io.port, e->io.size,
+				   &value);
+	}
+	if (!r)
+		return duet_skip_insn(vcpu);
+
+	if (!e->io.in)
+		memcpy(vcpu->pio_data, &value, e->io.size);
+	duet_exit_pio(vcpu, e->io.in, e->io.port, e->io.size, 1);
+	vcpu->pio_rip = duet_rip(vcpu);
+	vcpu->complete = duet_complete_pio;
+	return 0;
+}
+
+void duet_exit_mmio(struct duet_vcpu *vcpu, gpa_t gpa, u32 len,
+		    const void *data)
+{
+	struct kvm_run *run = vcpu->run;
+
+	run->exit_reason = KVM_EXIT_MMIO;
+	run->mmio.phys_addr = gpa;
+	run->mmio.len = len;
+	run->mmio.is_write = !!data;
+	if (data)
+		memcpy(run->mmio.data, data, min_t(u32, len, 8));
+}
+
+int duet_mmio(struct duet_vcpu *vcpu, gpa_t gpa, u32 len, void *data,
+	      bool write)
+{
+	if (duet_lapic_mmio(vcpu, gpa, len, data, write))
+		return 0;
+	if (write)
+		return duet_bus_write(vcpu, DUET_BUS_MMIO, gpa, len, data);
+	return duet_bus_read(vcpu, DUET_BUS_MMIO, gpa, len, data);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Port and memory accesses that leave for user space: KVM_EXIT_IO and
+ * KVM_EXIT_MMIO, and their completion. Called by exits.c and emulator.c.
+ */
+#ifndef DUET_COMMON_IO_H
+#define DUET_COMMON_IO_H
+
+#include "common/types.h"
+
+#define DUET_PIO_BUF	PAGE_SIZE	/* vcpu->pio_data */
+
+/**
+ * duet_exit_pio() - prepare KVM_EXIT_IO
+ * @count: elements; OUT data is in vcpu->pio_data already
+ */
+void duet_exit_pio(struct duet_vcpu *vcpu, bool in, u16 port, u8 size,
+		   u32 count);
+
+/** duet_handle_io() - DUET_EXIT_IO */
+int duet_handle_io(struct duet_vcpu *vcpu);
+
+/** duet_exit_mmio() - prepare KVM_EXIT_MMIO; @data NULL for a read */
+void duet_exit_mmio(struct duet_vcpu *vcpu, gpa_t gpa, u32 len,
+		    const void *data);
+
+/** duet_mmio() - a device in the kernel: 0, or -EOPNOTSUPP for user space */
+int duet_mmio(struct duet_vcpu *vcpu, gpa_t gpa, u32 len, void *data,
+	      bool write);
+
+#endif /* DUET_COMMON_IO_H */

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Virtualization on and off: with the first VM and the last, as CPUs come and
+ * go, across suspend, and in an emergency. Calls ops->cpu_on()/cpu_off();
+ * called by the VM's life cycle and the kernel's hooks.
+ */
+#define pr_fmt(fmt) "duet: " fmt
+
+#include "common/compat.h"
+#include "module/duet.h"
+#include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
+#include <linux/module.h>
+#include <linux/namei.h>
+#include <linux/reboot.h>
+#include <linux/syscore_ops.h>
+#include <asm/reboot.h>
+
+DEFINE_PER_CPU(bool, duet_cpu_is_on);
+
+/* duet_users: VMs. Both under duet_hardware_lock, taken inside cpus_read_lock. */
+static DEFINE_MUTEX(duet_hardware_lock);
+static unsigned int duet_users;
+static enum cpuhp_state duet_cpuhp;
+
+static int duet_cpu_on_local(void)
+{
+	int r;
+
+	if (__this_cpu_read(duet_cpu_is_on))
+		return 0;
+	r = duet_ops->cpu_on();
+	if (!r)
+		__this_cpu_write(duet_cpu_is_on, true);
+	return r;
+}
+
+static void duet_cpu_off_local(void)
+{
+	if (!__this_cpu_read(duet_cpu_is_on))
+		return;
+	__this_cpu_write(duet_cpu_is_on, false);
+	duet_ops->cpu_off();
+}
+
+static void duet_cpu_on_ipi(void *failed)
+{
+	int r = duet_cpu_on_local();
+
+	if (r)
+		atomic_set(failed, r);
+}
+
+static void duet_cpu_off_ipi(void *unused)
+{
+	duet_cpu_off_local();
+}
+
+#ifdef DUET_HAVE_EMERGENCY_CALLBACK
+/*
+ * The slot for leaving virtualization in an emergency (sysrq-b, panic) holds
+ * one callback, and taking it twice warns. The other user is kvm_intel, whose
+ * callback leaves VMX for us as well: then ours is not needed. The slot is
+ * ours while VMs live and kvm_intel is not loaded.
+ */
+static bool duet_emergency_registered, duet_slot_taken;
+static DEFINE_MUTEX(duet_emergency_lock);
+
+static void duet_emergency(void)
+{
+	/* Any context, any state: only this CPU, no locks. */
+	if (__this_cpu_read(duet_cpu_is_on)) {
+		__this_cpu_write(duet_cpu_is_on, false);
+		duet_ops->cpu_off();
+	}
+}
+
+static void duet_emergency_update(void)
+{
+	bool want = READ_ONCE(duet_users) && !duet_slot_taken;
+
+	lockdep_assert_held(&duet_emergency_lock);
+	if (want == duet_emergency_registered)
+		return;
+	if (want)
+		cpu_emergency_register_virt_callback(duet_emergency);
+	else
+		cpu_emergency_unregister_virt_callback(duet_emergency);
+	duet_emergency_registered = want;
+}
+
+static void duet_emergency_sync(void)
+{
+	mutex_lock(&duet_emergency_lock);
+	duet_emergency_update();
+	mutex_unlock(&duet_emergency_lock);
+}
+
+static int duet_module_event(struct notifier_block *nb, unsigned long event,
+			     void *data)
+{
+	struct module *mod = data;
+
+	if (strcmp(mod->name, "kvm_intel"))
+		return NOTIFY_OK;
+	mutex_lock(&duet_emergency_lock);
+	if (event == MODULE_STATE_COMING)
+		duet_slot_taken = true;
+	else if (event == MODULE_STATE_GOING)
+		duet_slot_taken = false;
+	duet_emergency_update();
+	mutex_unlock(&duet_emergency_lock);
+	return NOTIFY_OK;
+}
+
+static struct notifier_block duet_module_nb = {
+	.notifier_call = duet_module_event,
+};
+
+static int duet_emergency_init(void)
+{
+	struct path path;
+	int r = register_module_notifier(&duet_module_nb);
+
+	if (r)
+		return r;
+	if (!kern_path("/sys/module/kvm_intel/initstate", 0, &path)) {
+		path_put(&path);
+		mutex_lock(&duet_emergency_lock);
+		duet_slot_taken = true;
+		mutex_unlock(&duet_emergency_lock);
+	}
+	return 0;
+}
+
+static void duet_emergency_exit(void)
+{
+	unregister_module_notifier(&duet_module_nb);
+}
+#else
+static void duet_emergency_sync(void) { }
+static int duet_emergency_init(void) { return 0; }
+static void duet_emergency_exit(void) { }
+#endif
+
+int duet_hardware_get(void)
+{
+	atomic_t failed = ATOMIC_INIT(0);
+	int r = 0;
+
+	cpus_read_lock();
+	mutex_lock(&duet_hardware_lock);
+	if (!duet_users) {
+		on_each_cpu(duet_cpu_on_ipi, &failed, 1);
+		r = atomic_read(&failed);
+		if (r)
+			on_each_cpu(duet_cpu_off_ipi, NULL, 1);
+	}
+	if (!r)
+		duet_users++;
+	mutex_unlock(&duet_hardware_lock);
+	cpus_read_unlock();
+
+	if (r == -EBUSY)
+		pr_err_ratelimited("virtualization is switched on by somebody else: stop KVM's virtual machines, or load kvm with enable_virt_at_load=0\n");
+	else if (r)
+		pr_err_ratelimited("virtualization cannot be switched on: %d\n",
+				   r);
+	if (!r)
+		duet_emergency_sync();
+	return r;
+}
+
+void duet_hardware_put(void)
+{
+	cpus_read_lock();
+	mutex_lock(&duet_hardware_lock);
+	if (!--duet_users)
+		on_each_cpu(duet_cpu_off_ipi, NULL, 1);
+	mutex_unlock(&duet_hardware_lock);
+	cpus_read_unlock();
+	duet_emergency_sync();
+}
+
+/*
+ * These run on the CPU that comes or goes, before user threads get there and
+ * after they were asked to leave. One that is still there sees duet_cpu_is_on
+ * false before it enters a guest (run.c).
+ */
+static int duet_cpu_online(unsigned int cpu)
+{
+	unsigned long flags;
+	int r = 0;
+
+	mutex_lock(&duet_hardware_lock);
+	if (duet_users) {
+		local_irq_save(flags);
+		r = duet_cpu_on_local();
+		local_irq_restore(flags);
+	}
+	mutex_unlock(&duet_hardware_lock);
+	if (r)
+		pr_err("CPU %u: virtualization cannot be switched on: %d\n",
+		       cpu, r);
+	return r;
+}
+
+static int duet_cpu_offline(unsigned int cpu)
+{
+	unsigned long flags;
+
+	mutex_lock(&duet_hardware_lock);
+	local_irq_save(flags);
+	duet_cpu_off_local();
+	local_irq_restore(flags);
+	mutex_unlock(&duet_hardware_lock);
+	return 0;
+}
+
+/* Suspend: all CPUs but one went through hotplug; interrupts are off. */
+static int duet_suspend(void)
+{
+	duet_cpu_off_local();
+	return 0;
+}
+
+static void duet_resume(void)
+{
+	if (duet_users && duet_cpu_on_local())
+		pr_err("virtualization did not come back after suspend\n");
+}
+
+static struct syscore_ops duet_syscore_ops = {
+	.suspend = duet_suspend,
+	.resume = duet_resume,
+};
+
+/* Firmware may hang if it finds a CPU in VMX operation; vCPUs just wait. */
+static int duet_reboot(struct notifier_block *nb, unsigned long event,
+		       void *unused)
+{
+	on_each_cpu(duet_cpu_off_ipi, NULL, 1);
+	return NOTIFY_OK;
+}
+
+static struct notifier_block duet_reboot_nb = {
+	.notifier_call = duet_reboot,
+};
+
+int duet_hardware_init(void)
+{
+	int r;
+
+	r = duet_emergency_init();
+	if (r)
+		return r;
+	r = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "duet:online",
+				      duet_cpu_online, duet_cpu_offline);
+	if (r < 0) {
+		duet_emergency_exit();
+		return r;
+	}
+	duet_cpuhp = r;
+	register_syscore_ops(&duet_syscore_ops);
+	register_reboot_notifier(&duet_reboot_nb);
+	return 0;
+}
+
+void duet_hardware_exit(void)
+{
+	unregister_reboot_notifier(&duet_reboot_nb);
+	unregister_syscore_ops(&duet_syscore_ops);
+	cpuhp_remove_state_nocalls(duet_cpuhp);
+	duet_emergency_exit();
+}

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KVM_RUN: the loop around the guest. Calls the backend to enter, common/ to
+ * handle what comes out, the scheduler where the guest has nothing to do.
+ * Called by the ioctl dispatcher with the vCPU's mutex held and the vCPU loaded.
+ */
+#include "common/compat.h"
+#include "common/irqchip.h"
+#include "common/pager.h"
+#include "module/duet.h"
+#include <linux/entry-kvm.h>
+#include <linux/kvm_host.h>
+#include <linux/sched/signal.h>
+#include <linux/vtime.h>
+
+/*
+ * xfer_to_guest_mode_handle_work() wants KVM's vCPU, to note that a signal
+ * ended KVM_RUN. It gets this one, whose content nobody reads.
+ */
+static struct kvm_run duet_no_run;
+static struct kvm_vcpu duet_no_vcpu = { .run = &duet_no_run };
+
+/* Work that the kernel wants done before user mode or a guest: 0 or -EINTR. */
+static int duet_kernel_work(struct duet_vcpu *vcpu)
+{
+	int r;
+
+	if (likely(!xfer_to_guest_mode_work_pending()))
+		return 0;
+	r = xfer_to_guest_mode_handle_work(&duet_no_vcpu);
+	if (r) {
+		vcpu->run->exit_reason = KVM_EXIT_INTR;
+		vcpu->stats.signal_exits++;
+	}
+	return r;
+}
+
+/* Interrupts off. From here on a request comes with an interrupt. */
+static void duet_enter_guest_mode(struct duet_vcpu *vcpu)
+{
+	WRITE_ONCE(vcpu->mode, DUET_IN_GUEST);
+	smp_mb();	/* pairs with duet_request() and duet_request_all() */
+}
+
+static void duet_leave_guest_mode(struct duet_vcpu *vcpu)
+{
+	smp_store_release(&vcpu->mode, DUET_OUTSIDE);
+}
+
+/*
+ * Requests but for events, which are chosen last. 1, 0 or errno as the loop
+ * has it.
+ */
+static int duet_handle_requests(struct duet_vcpu *vcpu)
+{
+	u32 req = atomic_read(&vcpu->requests) & ~DUET_REQ_EVENT;
+	int r;
+
+	if (likely(!req))
+		return 1;
+	/* Full barrier: what the requester wrote before is seen below. */
+	req = atomic_fetch_andnot(req, &vcpu->requests) & req;
+
+	if (req & DUET_REQ_DEAD)
+		return -EIO;
+	if (req & DUET_REQ_TIMER)
+		duet_lapic_timer_sync(vcpu);
+	if (req & DUET_REQ_UPDATE)
+		duet_ops->update(vcpu);
+	if (req & DUET_REQ_LOAD_ROOT) {
+		r = vcpu->vm->pager_ops->load(vcpu);
+		if (r)
+			return r;
+	}
+	if (req & DUET_REQ_FLUSH) {
+		vcpu->stats.tlb_flushes++;
+		duet_ops->flush_tlb(vcpu, DUET_FLUSH_ALL);
+	} else if (req & DUET_REQ_FLUSH_GUEST) {
+		vcpu->stats.tlb_flushes++;
+		duet_ops->flush_tlb(vcpu, DUET_FLUSH_GUEST);
+	}
+	return 1;
+}
+
+/* Interrupts off: may this CPU run the guest right now? */
+static bool duet_may_enter(struct duet_vcpu *vcpu)
+{
+	return !(atomic_read(&vcpu->requests) & ~DUET_REQ_EVENT) &&
+		!xfer_to_guest_mode_work_pending() &&
+		__this_cpu_read(duet_cpu_is_on);
+}
+
+/*
+ * Into the guest and out again. 1 with an exit in vcpu->exit if *entered, 0 or
+ * errno as the loop has it.
+ */
+static int duet_enter(struct duet_vcpu *vcpu, bool *entered)
+{
+	int r = duet_handle_requests(vcpu);
+
+	*entered = false;
+	if (r <= 0)
+		return r;
+
+	preempt_disable();
+	local_irq_disable();
+	duet_enter_guest_mode(vcpu);
+	if (unlikely(!duet_may_enter(vcpu)))
+		goto out;
+
+	if (atomic_read(&vcpu->requests) & DUET_REQ_EVENT) {
+		atomic_andnot(DUET_REQ_EVENT, &vcpu->requests);
+		smp_mb__after_atomic();
+		duet_inject_events(vcpu);
+		if (unlikely(vcpu->events.triple_fault))
+			goto out;
+	}
+	if (test_thread_flag(TIF_NEED_FPU_LOAD))
+		switch_fpu_return();
+
+	rcu_virt_note_context_switch();
+	vtime_account_guest_enter();
+	vcpu->exit_done = false;
+	vcpu->stats.entries++;
+	duet_ops->run(vcpu);
+	*entered = true;
+	duet_leave_guest_mode(vcpu);
+	duet_ops->host_event(vcpu);
+
+	/*
+	 * The interrupt that ended the guest's turn is taken here, and the
+	 * tick accounts the time to the guest.
+	 */
+	local_irq_enable();
+	local_irq_disable();
+	vtime_account_guest_exit();
+out:
+	duet_leave_guest_mode(vcpu);
+	local_irq_enable();
+	preempt_enable();
+	return 1;
+}
+
+/* Everything that ends a halt. */
+static bool duet_has_work(struct duet_vcpu *vcpu)
+{
+	if (vcpu->mp_state == KVM_MP_STATE_HALTED &&
+	    ((duet_irq_pending(vcpu) && duet_interrupt_allowed(vcpu)) ||
+	     atomic_read(&vcpu->events.nmi_pending) ||
+	     (atomic_read(&vcpu->requests) & DUET_REQ_UNHALT)))
+		return true;
+	return vcpu->lapic && duet_lapic_has_events(vcpu);
+}
+
+static bool duet_must_leave_halt(struct duet_vcpu *vcpu)
+{
+	return duet_has_work(vcpu) || signal_pending(current) ||
+		(atomic_read(&vcpu->requests) &
+		 (DUET_REQ_DEAD | DUET_REQ_TIMER));
+}
+
+/* Not runnable: sleep until somebody requests something. 1 to go on. */
+static int duet_halt(struct duet_vcpu *vcpu)
+{
+	int r;
+
+	prepare_to_rcuwait(&vcpu->wait);
+	for (;;) {
+		set_current_state(TASK_INTERRUPTIBLE);
+		if (duet_must_leave_halt(vcpu))
+			break;
+		schedule();
+	}
+	finish_rcuwait(&vcpu->wait);
+
+	r = duet_handle_requests(vcpu);
+	if (r <= 0)
+		return r;
+	if (duet_has_work(vcpu)) {
+		vcpu->stats.wakeups++;
+		if (vcpu->lapic)
+			duet_lapic_accept_events(vcpu);
+		if (vcpu->mp_state == KVM_MP_STATE_HALTED) {
+			vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
+			atomic_andnot(DUET_REQ_UNHALT, &vcpu->requests);
+		}
+	}
+	return 1;
+}
+
+static int duet_triple_fault(struct duet_vcpu *vcpu)
+{
+	vcpu->events.triple_fault = false;
+	vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
+	return 0;
+}
+
+static int duet_run_guest(struct duet_vcpu *vcpu)
+{
+	bool entered;
+	int idx, r;
+
+	r = duet_enter(vcpu, &entered);
+	if (r <= 0)
+		return r;
+	if (unlikely(vcpu->events.triple_fault))
+		return duet_triple_fault(vcpu);
+	if (!entered || vcpu->exit_done)
+		return 1;
+
+	idx = srcu_read_lock(&vcpu->vm->srcu);
+	r = duet_handle_exit(vcpu);
+	srcu_read_unlock(&vcpu->vm->srcu, idx);
+	if (unlikely(r == 0 && vcpu->exit.reason == DUET_EXIT_SHUTDOWN))
+		duet_vcpu_reset(vcpu, true);
+	return r;
+}
+
+/* User space asked to be told when KVM_INTERRUPT will do. */
+static bool duet_window_open(struct duet_vcpu *vcpu)
+{
+	return !vcpu->vm->has_irqchip &&
+		READ_ONCE(vcpu->run->request_interrupt_window) &&
+		duet_interrupt_allowed(vcpu);
+}
+
+static int duet_run_loop(struct duet_vcpu *vcpu)
+{
+	int r;
+
+	for (;;) {
+		if (likely(vcpu->mp_state == KVM_MP_STATE_RUNNABLE))
+			r = duet_run_guest(vcpu);
+		else
+			r = duet_halt(vcpu);
+		if (r <= 0)
+			return r;
+
+		if (vcpu->lapic && unlikely(duet_lapic_has_events(vcpu)))
+			duet_lapic_accept_events(vcpu);
+		if (unlikely(duet_window_open(vcpu))) {
+			vcpu->run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
+			return 0;
+		}
+		r = duet_kernel_work(vcpu);
+		if (unlikely(r))
+			return r;
+	}
+}
+
+/* What user space left in kvm_run. */
+static int duet_before_run(struct duet_vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	int idx, r;
+
+	if (run->kvm_valid_regs || run->kvm_dirty_regs)
+		return -EINVAL;		/* KVM_CAP_SYNC_REGS is not offered */
+	if (!vcpu->vm->has_irqchip) {
+		if (duet_set_cr8(vcpu, READ_ONCE(run->cr8)))
+			return -EINVAL;
+		if (READ_ONCE(run->request_interrupt_window))
+			duet_request_self(vcpu, DUET_REQ_EVENT);
+	}
+	if (vcpu->complete) {
+		int (*complete)(struct duet_vcpu *) = vcpu->complete;
+
+		vcpu->complete = NULL;
+		idx = srcu_read_lock(&vcpu->vm->srcu);
+		r = complete(vcpu);
+		srcu_read_unlock(&vcpu->vm->srcu, idx);
+		if (r <= 0)
+			return r;
+	}
+	if (READ_ONCE(run->immediate_exit)) {
+		run->exit_reason = KVM_EXIT_INTR;
+		return -EINTR;
+	}
+	return 1;
+}
+
+/* What user space may read in kvm_run at every exit. */
+static void duet_after_run(struct duet_vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+
+	run->if_flag = !!(duet_rflags(vcpu) & X86_EFLAGS_IF);
+	run->flags = 0;
+	run->cr8 = duet_get_cr8(vcpu);
+	run->apic_base = vcpu->msrs.apic_base;
+	run->ready_for_interrupt_injection = vcpu->vm->has_irqchip ||
+		duet_interrupt_allowed(vcpu);
+}
+
+static void duet_swap_sigset(struct duet_vcpu *vcpu, bool enter)
+{
+	if (likely(!vcpu->sigset_active))
+		return;
+	if (enter) {
+		sigprocmask(SIG_SETMASK, &vcpu->sigset, &current->real_blocked);
+	} else {
+		sigprocmask(SIG_SETMASK, &current->real_blocked, NULL);
+		sigemptyset(&current->real_blocked);
+	}
+}
+
+int duet_vcpu_run(struct duet_vcpu *vcpu)
+{
+	int r;
+
+	duet_swap_sigset(vcpu, true);
+	fpu_swap_kvm_fpstate(&vcpu->fpu, true);
+	vcpu->initialized = true;
+
+	r = duet_before_run(vcpu);
+	if (r > 0)
+		r = duet_run_loop(vcpu);
+
+	duet_after_run(vcpu);
+	vcpu->stats.user_exits++;
+	fpu_swap_kvm_fpstate(&vcpu->fpu, false);
+	duet_swap_sigset(vcpu, false);
+	return r;
+}

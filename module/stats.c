@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KVM_GET_STATS_FD: a vCPU's counters in KVM's binary format. A row per neutral
+ * exit reason stands in it from the first exit on; names and descriptions come
+ * from common/exit.h.
+ */
+#include "module/duet.h"
+#include <linux/anon_inodes.h>
+#include <linux/file.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#define DUET_STAT_NAME	48
+
+/* One descriptor with its name, as KVM_STATS_NAME_SIZE lays them out. */
+struct duet_stat_desc {
+	struct kvm_stats_desc desc;
+	char name[DUET_STAT_NAME];
+};
+
+/* Counters that are no exit reasons: member of struct duet_stats, name. */
+#define DUET_COUNTERS(X)				\
+	X(entries, "entries")				\
+	X(fast_exits, "fast_exits")			\
+	X(user_exits, "user_exits")			\
+	X(signal_exits, "signal_exits")			\
+	X(injections, "injections")			\
+	X(tlb_flushes, "tlb_flush")			\
+	X(emulated, "insn_emulated")			\
+	X(halts, "halt_exits")				\
+	X(wakeups, "halt_wakeups")			\
+	X(faults_fixed, "fault_fixed")			\
+	X(faults_mmio, "fault_mmio")			\
+	X(reads, "control_reads")			\
+	X(writes, "control_writes")
+
+#define X(member, name) +1
+#define DUET_NR_COUNTERS	(0 DUET_COUNTERS(X))
+#undef X
+#define DUET_NR_STATS		(DUET_NR_EXITS + DUET_NR_COUNTERS)
+
+/* The file's content, but for the data, is the same for every vCPU. */
+struct duet_stats_file {
+	struct kvm_stats_header header;
+	char id[DUET_STAT_NAME];
+	struct duet_stat_desc desc[DUET_NR_STATS];
+	u64 data[DUET_NR_STATS];
+};
+
+static void duet_describe(struct duet_stat_desc *d, unsigned int i,
+			  const char *prefix, const char *name)
+{
+	d->desc.flags = KVM_STATS_TYPE_CUMULATIVE | KVM_STATS_UNIT_NONE |
+		KVM_STATS_BASE_POW10;
+	d->desc.size = 1;
+	d->desc.offset = i * sizeof(u64);
+	snprintf(d->name, sizeof(d->name), "%s%s", prefix, name);
+}
+
+static void duet_fill_stats(struct duet_stats_file *f, struct duet_vcpu *vcpu)
+{
+	unsigned int i;
+
+	f->header.name_size = DUET_STAT_NAME;
+	f->header.num_desc = vcpu ? DUET_NR_STATS : 0;
+	f->header.id_offset = offsetof(struct duet_stats_file, id);
+	f->header.desc_offset = offsetof(struct duet_stats_file, desc);
+	f->header.data_offset = offsetof(struct duet_stats_file, data);
+	if (!vcpu)
+		return;
+
+	for (i = 0; i < DUET_NR_EXITS; i++) {
+		duet_describe(&f->desc[i], i, "exit_", duet_exit_names[i]);
+		f->data[i] = READ_ONCE(vcpu->stats.exits[i]);
+	}
+#define X(member, name)							\
+	duet_describe(&f->desc[i], i, "", name);			\
+	f->data[i++] = READ_ONCE(vcpu->stats.member);
+	DUET_COUNTERS(X)
+#undef X
+}
+
+static ssize_t duet_stats_read(struct duet_vcpu *vcpu, const char *name, u32 id,
+			       char __user *buf, size_t size, loff_t *pos)
+{
+	struct duet_stats_file *f;
+	size_t total = vcpu ? sizeof(*f) :
+		offsetof(struct duet_stats_file, desc);
+	ssize_t r;
+
+	f = kvzalloc(sizeof(*f), GFP_KERNEL);
+	if (!f)
+		return -ENOMEM;
+	duet_fill_stats(f, vcpu);
+	snprintf(f->id, sizeof(f->id), "duet-%d/%s-%u",
+		 task_tgid_nr(current), name, id);
+	if (!vcpu)
+		f->header.data_offset = total;
+	r = simple_read_from_buffer(buf, size, pos, f, total);
+	kvfree(f);
+	return r;
+}
+
+static ssize_t duet_vcpu_stats_read(struct file *file, char __user *buf,
+				    size_t size, loff_t *pos)
+{
+	struct duet_vcpu *vcpu = file->private_data;
+
+	return duet_stats_read(vcpu, "vcpu", vcpu->id, buf, size, pos);
+}
+
+static int duet_vcpu_stats_release(struct inode *inode, struct file *file)
+{
+	struct duet_vcpu *vcpu = file->private_data;
+
+	duet_vm_put(vcpu->vm);
+	return 0;
+}
+
+static const struct file_operations duet_vcpu_stats_fops = {
+	.owner = THIS_MODULE,
+	.read = duet_vcpu_stats_read,
+	.release = duet_vcpu_stats_release,
+	.llseek = default_llseek,
+};
+
+/* A VM has no counters of its own yet: a header that says so. */
+static ssize_t duet_vm_stats_read(struct file *file, char __user *buf,
+				  size_t size, loff_t *pos)
+{
+	return duet_stats_read(NULL, "vm", 0, buf, size, pos);
+}
+
+static int duet_vm_stats_release(struct inode *inode, struct file *file)
+{
+	duet_vm_put(file->private_data);
+	return 0;
+}
+
+static const struct file_operations duet_vm_stats_fops = {
+	.owner = THIS_MODULE,
+	.read = duet_vm_stats_read,
+	.release = duet_vm_stats_release,
+	.llseek = default_llseek,
+};
+
+static int duet_stats_fd(struct duet_vm *vm, const char *name,
+			 const struct file_operations *fops, void *data)
+{
+	struct file *file;
+	int fd = get_unused_fd_flags(O_CLOEXEC);
+
+	if (fd < 0)
+		return fd;
+	file = anon_inode_getfile(name, fops, data, O_RDONLY);
+	if (IS_ERR(file)) {
+		put_unused_fd(fd);
+		return PTR_ERR(file);
+	}
+	file->f_mode |= FMODE_PREAD;
+	duet_vm_get(vm);
+	fd_install(fd, file);
+	return fd;
+}
+
+int duet_vcpu_stats_fd(struct duet_vcpu *vcpu)
+{
+	return duet_stats_fd(vcpu->vm, "duet-vcpu-stats",
+			     &duet_vcpu_stats_fops, vcpu);
+}
+
+int duet_vm_stats_fd(struct duet_vm *vm)
+{
+	return duet_stats_fd(vm, "duet-vm-stats", &duet_vm_stats_fops, vm);
+}
