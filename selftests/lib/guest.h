@@ -160,16 +160,15 @@ void guest_ucall(enum ucall_cmd cmd, const char *text, const char *file,
 
 /*
  * Executes one piece of asm; the vector it raised, or -1. guest_error,
- * guest_cr2 and guest_fault_rip have the rest. Each use must not be inlined
- * twice (the recovery address is unique by asm goto's label).
+ * guest_cr2 and guest_fault_rip have the rest. It may use RAX to RDX.
  */
 #define guest_try(insn, ...)						\
 	({								\
 		guest_vector = ~0ull;					\
-		asm volatile("movq $771f, %[recover_]\n\t"		\
+		asm volatile("movq $771f, guest_recover\n\t"		\
 			     insn "\n"					\
-			     "771:\tmovq $0, %[recover_]"		\
-			     : [recover_] "+m" (guest_recover)		\
+			     "771:\tmovq $0, guest_recover"		\
+			     :						\
 			     : __VA_ARGS__				\
 			     : "memory", "cc", "rax", "rbx", "rcx",	\
 			       "rdx");					\
