@@ -30,9 +30,13 @@ struct duet_io_device {
 
 enum duet_bus_id { DUET_BUS_PIO, DUET_BUS_MMIO, DUET_NR_BUSES };
 
-/** struct duet_bus - sorted by addr; one SRCU (vm->srcu) snapshot */
+/**
+ * struct duet_bus - sorted by addr; one SRCU (vm->srcu) snapshot
+ * @max_len: of its devices: how far below an address a device may start
+ */
 struct duet_bus {
 	u32 nr;
+	u32 max_len;
 	struct duet_io_device *dev[];
 };
 
@@ -42,9 +46,13 @@ struct duet_bus {
  */
 int duet_bus_register(struct duet_vm *vm, enum duet_bus_id bus,
 		      struct duet_io_device *dev);
-/** duet_bus_unregister() - waits for readers, then calls ops->release */
+/**
+ * duet_bus_unregister() - waits for readers, then calls ops->release
+ * Context: as duet_bus_register(). Return: 0, -ENOENT.
+ */
 int duet_bus_unregister(struct duet_vm *vm, enum duet_bus_id bus,
 			struct duet_io_device *dev);
+/** duet_bus_destroy() - release every device; no reader is left */
 void duet_bus_destroy(struct duet_vm *vm);
 
 /**

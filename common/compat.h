@@ -8,9 +8,18 @@
 
 #include <linux/version.h>
 #include <linux/mm.h>
+#include <linux/rcupdate.h>
 #include <linux/smp.h>
 
-/* KVM_CAP_* and ioctls that 6.1's header does not name are not used. */
+/* To RCU, a guest's turn is as good as user mode. */
+static inline void duet_note_guest_entry(void)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+	rcu_virt_note_context_switch(raw_smp_processor_id());
+#else
+	rcu_virt_note_context_switch();
+#endif
+}
 
 /**
  * duet_follow_pfnmap() - what a VM_IO or VM_PFNMAP mapping maps at @addr
@@ -38,6 +47,7 @@ static inline int duet_follow_pfnmap(struct vm_area_struct *vma,
 
 	if (r)
 		return r;
+	__acquire(ptl);	/* by follow_pte(), which does not say so */
 	pte = *ptep;
 	pte_unmap_unlock(ptep, ptl);
 	*pfn = pte_pfn(pte);

@@ -6,6 +6,8 @@
 #ifndef DUET_COMMON_MEMSLOT_H
 #define DUET_COMMON_MEMSLOT_H
 
+#include <linux/mm.h>
+#include <linux/nospec.h>
 #include "common/types.h"
 
 #define DUET_MAX_SLOTS		512	/* KVM_CAP_NR_MEMSLOTS */
@@ -23,15 +25,25 @@ struct duet_memslot {
 	gfn_t base_gfn;
 	unsigned long npages;
 	unsigned long hva;
-	u32 flags;		/* KVM_MEM_* */
+	u32 flags;		/* KVM_MEM_*, DUET_SLOT_* */
 	u32 id;
 	unsigned long *dirty_bitmap;
 };
 
-/** struct duet_memslots - all slots, sorted by base_gfn; one SRCU snapshot */
+/*
+ * In duet_memslot.flags: being moved or deleted. The guest does not see it any
+ * more, but its mappings may still be there: the mmu_notifier does.
+ */
+#define DUET_SLOT_GOING		BIT(31)
+
+/**
+ * struct duet_memslots - all slots, sorted by base_gfn; one SRCU snapshot
+ * @hint: index of a slot that was found lately; anyone writes it
+ */
 struct duet_memslots {
 	u64 generation;
 	u32 nr;
+	u32 hint;
 	struct duet_memslot slot[];
 };
 
@@ -57,6 +69,17 @@ int duet_set_memory_region(struct duet_vm *vm,
  * interrupts off.
  */
 struct duet_memslot *duet_gfn_to_memslot(struct duet_vm *vm, gfn_t gfn);
+
+/** duet_slot_hva() - user address of @gfn, which is in @slot */
+static inline unsigned long duet_slot_hva(const struct duet_memslot *slot,
+					  gfn_t gfn)
+{
+	unsigned long page = gfn - slot->base_gfn;
+
+	/* The guest chooses @gfn: not beyond the slot, even speculatively. */
+	return slot->hva +
+	       (array_index_nospec(page, slot->npages) << PAGE_SHIFT);
+}
 
 /** duet_gfn_to_hva() - or 0 if no slot; *writable (may be NULL) */
 unsigned long duet_gfn_to_hva(struct duet_vm *vm, gfn_t gfn, bool *writable);

@@ -8,9 +8,6 @@
 
 #include "common/types.h"
 
-struct duet_exit;
-struct duet_memslot;
-
 /* What duet_pager_ops.fault() found; errors are negative errnos. */
 enum duet_fault_result {
 	DUET_FAULT_FIXED,	/* hidden fault: resume the guest */
@@ -48,10 +45,14 @@ struct duet_pager_ops {
 	 * every CPU's translations of them before it returns.
 	 * Context: may sleep unless @atomic.
 	 */
-	void (*zap)(struct duet_vm *vm, gfn_t start, gfn_t end);
-	/** @write_protect: for dirty logging: all of @slot; then flush */
-	void (*write_protect)(struct duet_vm *vm,
-			      const struct duet_memslot *slot);
+	void (*zap)(struct duet_vm *vm, gfn_t start, gfn_t end, bool atomic);
+	/**
+	 * @write_protect: for dirty logging: [start, end); may sleep.
+	 * Return: true if something was writable: the caller has every vCPU
+	 * flush (duet_request_all(DUET_REQ_FLUSH), waiting) before it relies
+	 * on it. Not done here because the log's pages come in many runs.
+	 */
+	bool (*write_protect)(struct duet_vm *vm, gfn_t start, gfn_t end);
 	/**
 	 * @age: test and clear (if @clear) accessed bits of [start, end);
 	 * true if one was set
