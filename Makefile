@@ -8,14 +8,15 @@ ifneq ($(KERNELRELEASE),)
 ifneq ($(KBUILD_EXTMOD),)
 CONFIG_DUET ?= m
 CONFIG_DUET_SVM ?= y
-CONFIG_DUET_VMX ?= y
-ccflags-y += -DCONFIG_DUET_SVM=1 -DCONFIG_DUET_VMX=1
+CONFIG_DUET_VMX ?= $(if $(wildcard $(src)/vmx/vcpu.c),y)
+ccflags-$(CONFIG_DUET_SVM) += -DCONFIG_DUET_SVM=1
+ccflags-$(CONFIG_DUET_VMX) += -DCONFIG_DUET_VMX=1
 endif
 
 # All paths in #include start at the top of the tree. define_trace.h wants
 # the trace header's directory.
 duet-top := $(if $(KBUILD_EXTMOD),$(src),$(srctree)/$(src))
-ccflags-y += -I$(duet-top) -I$(duet-top)/uapi -Wall -Werror
+ccflags-y += -I$(duet-top) -Wall -Werror
 asflags-y += -I$(duet-top)
 # Backported to stable kernels: the version does not tell.
 ccflags-y += $(if $(shell grep cpu_emergency_register_virt_callback \

@@ -29,7 +29,7 @@ static int duet_dr_alias(struct duet_vcpu *vcpu, u32 *nr)
 static bool duet_general_detect(struct duet_vcpu *vcpu)
 {
 	duet_need(vcpu, DUET_ST_DR);
-	if (!(vcpu->state.dr7 & DR_GENERAL_DETECT))
+	if (!(vcpu->state.dr7 & DUET_DR7_GD))
 		return false;
 	duet_queue_debug(vcpu, 1 << 13);
 	return true;

@@ -8,6 +8,7 @@
 #include "common/bus.h"
 #include "common/emulate/emulate.h"
 #include "common/io.h"
+#include "common/irqchip.h"
 #include "common/memslot.h"
 #include "common/vcpu.h"
 #include "common/walk.h"

@@ -184,7 +184,7 @@ static void duet_deliver_payload(struct duet_vcpu *vcpu)
 	duet_need(vcpu, DUET_ST_DR);
 	vcpu->state.dr6 &= ~(u64)DR_TRAP_BITS;
 	vcpu->state.dr6 |= e->exception.payload;
-	vcpu->state.dr7 &= ~(u64)DR_GENERAL_DETECT;
+	vcpu->state.dr7 &= ~(u64)DUET_DR7_GD;
 	duet_wrote(vcpu, DUET_ST_DR);
 }
 

@@ -14,6 +14,7 @@
 #include "common/compat.h"
 #include "common/vcpu.h"
 #include <linux/cpumask.h>
+#include <linux/nospec.h>
 
 static bool duet_in_guest(struct duet_vcpu *vcpu, int *cpu)
 {

@@ -83,6 +83,9 @@ struct duet_table {
 #define DUET_ST_SEGS		GENMASK(23, 16)
 #define DUET_ST_ALL		(GENMASK(14, 0) | DUET_ST_SEGS)
 
+/* SDM vol. 3, 17.2.4: any access to a debug register is a #DB */
+#define DUET_DR7_GD		BIT(13)
+
 /* duet_state.shadow: what blocks events at this boundary */
 #define DUET_SHADOW_STI		BIT(0)	/* SDM vol. 3, 25.4.2 */
 #define DUET_SHADOW_MOV_SS	BIT(1)

@@ -12,6 +12,11 @@
 struct duet_vm;
 struct duet_vcpu;
 
+/* kvm_types.h names it from 6.4 on. */
+#ifndef INVALID_GPA
+#define INVALID_GPA	(~(gpa_t)0)
+#endif
+
 #define DUET_MAX_VCPUS		64
 #define DUET_MAX_VCPU_ID	255	/* xAPIC ids */
 

@@ -61,11 +61,11 @@ int duet_check_extension(struct duet_vm *vm, long cap)
 		return DUET_MAX_SLOTS;
 	case KVM_CAP_SYNC_MMU:
 		return 1;
-	case KVM_CAP_XSAVE2: {
-		u32 size = duet_xsave_size();
-
-		return max_t(u32, size, sizeof(struct kvm_xsave));
-	}
+	case KVM_CAP_XSAVE2:
+		/* At least what any vCPU's KVM_GET_XSAVE2 writes. */
+		return max_t(u32, sizeof(struct kvm_xsave),
+			     boot_cpu_has(X86_FEATURE_XSAVE) ?
+			     cpuid_ebx(0xd) : 0);
 	case DUET_CAP_PAGER:
 		return duet_caps.nested ? BIT(DUET_PAGER_NESTED) : 0;
 	case DUET_CAP_REFUSE:

@@ -118,7 +118,7 @@ static int duet_enter(struct duet_vcpu *vcpu, bool *entered)
 	if (test_thread_flag(TIF_NEED_FPU_LOAD))
 		switch_fpu_return();
 
-	rcu_virt_note_context_switch();
+	duet_note_guest_entry();
 	vtime_account_guest_enter();
 	vcpu->exit_done = false;
 	vcpu->stats.entries++;

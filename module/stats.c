@@ -35,9 +35,13 @@ struct duet_stat_desc {
 	X(reads, "control_reads")			\
 	X(writes, "control_writes")
 
-#define X(member, name) +1
-#define DUET_NR_COUNTERS	(0 DUET_COUNTERS(X))
+enum {
+#define X(member, name) DUET_COUNTER_##member,
+	DUET_COUNTERS(X)
 #undef X
+	DUET_NR_COUNTERS
+};
+
 #define DUET_NR_STATS		(DUET_NR_EXITS + DUET_NR_COUNTERS)
 
 /* The file's content, but for the data, is the same for every vCPU. */

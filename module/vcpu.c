@@ -212,32 +212,54 @@ static long vcpu_set_sregs(void *object, void *data)
 
 static long vcpu_get_fpu(void *object, void *data)
 {
-	return duet_get_fpu(object, data);
+	duet_get_fpu(object, data);
+	return 0;
 }
 
 static long vcpu_set_fpu(void *object, void *data)
 {
-	return duet_set_fpu(object, data);
+	duet_set_fpu(object, data);
+	return 0;
 }
 
 static long vcpu_get_xsave(void *object, void *data)
 {
-	return duet_get_xsave(object, data);
+	duet_get_xsave(object, data, sizeof(struct kvm_xsave));
+	return 0;
 }
 
 static long vcpu_get_xsave2(void *object, void *arg)
 {
-	return duet_get_xsave2(object, (void __user *)arg);
+	u32 size = duet_xsave2_size(object);
+	void *buf = kvzalloc(size, GFP_KERNEL_ACCOUNT);
+	long r = 0;
+
+	if (!buf)
+		return -ENOMEM;
+	duet_get_xsave(object, buf, size);
+	if (copy_to_user((void __user *)arg, buf, size))
+		r = -EFAULT;
+	kvfree(buf);
+	return r;
 }
 
 static long vcpu_set_xsave(void *object, void *arg)
 {
-	return duet_set_xsave(object, (void __user *)arg);
+	struct kvm_xsave *xsave;
+	long r;
+
+	xsave = memdup_user((void __user *)arg, duet_xsave2_size(object));
+	if (IS_ERR(xsave))
+		return PTR_ERR(xsave);
+	r = duet_set_xsave(object, xsave);
+	kfree(xsave);
+	return r;
 }
 
 static long vcpu_get_xcrs(void *object, void *data)
 {
-	return duet_get_xcrs(object, data);
+	duet_get_xcrs(object, data);
+	return 0;
 }
 
 static long vcpu_set_xcrs(void *object, void *data)
