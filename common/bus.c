@@ -26,8 +26,7 @@ static void duet_bus_publish(struct duet_vm *vm, enum duet_bus_id id,
 	struct duet_bus *old = duet_current_bus(vm, id);
 
 	rcu_assign_pointer(vm->bus[id], bus);
-	/* A vCPU holds the read side while it is in the guest. */
-	duet_request_all(vm, DUET_REQ_KICK, false);
+	/* No vCPU holds the read side in the guest or halted: this is short. */
 	synchronize_srcu_expedited(&vm->srcu);
 	kfree(old);
 }

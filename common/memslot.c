@@ -167,8 +167,7 @@ static void duet_memslots_publish(struct duet_vm *vm,
 
 	slots->generation = old->generation + 1;
 	rcu_assign_pointer(vm->memslots, slots);
-	/* A vCPU holds the read side while it is in the guest. */
-	duet_request_all(vm, DUET_REQ_KICK, false);
+	/* No vCPU holds the read side in the guest or halted: this is short. */
 	synchronize_srcu_expedited(&vm->srcu);
 	kvfree(old);
 }

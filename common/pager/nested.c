@@ -7,7 +7,7 @@
 #include "common/pager/pager_internal.h"
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
-#include <duet.h>
+#include "uapi/duet.h"
 
 /** struct duet_nested_fault - one fault on its way; lives on the stack */
 struct duet_nested_fault {
@@ -231,10 +231,8 @@ static int duet_nested_fault(struct duet_vcpu *vcpu)
 
 	f.slot = duet_gfn_to_memslot(vm, f.gfn);
 	if (!f.slot || !duet_radix_covers(&vm->pager->tree, f.gfn) ||
-	    (f.write && (f.slot->flags & KVM_MEM_READONLY))) {
-		vcpu->stats.faults_mmio++;
+	    (f.write && (f.slot->flags & KVM_MEM_READONLY)))
 		return DUET_FAULT_EMULATE;
-	}
 	f.hva = duet_slot_hva(f.slot, f.gfn);
 
 	for (;;) {
@@ -258,15 +256,7 @@ static int duet_nested_fault(struct duet_vcpu *vcpu)
 				PAGE_SHIFT, current);
 		return DUET_FAULT_FIXED;
 	}
-	if (r < 0)
-		return r;
-	vcpu->stats.faults_fixed++;
-	return DUET_FAULT_FIXED;
-}
-
-/* Guest-linear translations are the CPU's own business with nested paging. */
-static void duet_nested_invlpg(struct duet_vcpu *vcpu, u64 gva)
-{
+	return r < 0 ? r : DUET_FAULT_FIXED;
 }
 
 static void duet_nested_zap(struct duet_vm *vm, gfn_t start, gfn_t end,
@@ -403,7 +393,6 @@ const struct duet_pager_ops duet_pager_nested = {
 	.destroy = duet_nested_destroy,
 	.load = duet_nested_load,
 	.fault = duet_nested_fault,
-	.invlpg = duet_nested_invlpg,
 	.zap = duet_nested_zap,
 	.write_protect = duet_nested_write_protect,
 	.age = duet_nested_age,

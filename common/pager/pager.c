@@ -7,7 +7,7 @@
 #include <linux/cpu.h>
 #include <linux/slab.h>
 #include <asm/cpufeature.h>
-#include <duet.h>
+#include "uapi/duet.h"
 
 static const struct duet_pager_ops *duet_pager_choose(u8 kind)
 {
