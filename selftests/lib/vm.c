@@ -23,6 +23,20 @@ bool device_is_duet(void)
 	return strstr(device_path(), "duet") != NULL;
 }
 
+bool host_is_tcg(void)
+{
+	FILE *f = fopen("/proc/cpuinfo", "r");
+	bool found = false;
+	char line[256];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (!strncmp(line, "model name", 10))
+			found = strstr(line, "TCG");
+	if (f)
+		fclose(f);
+	return found;
+}
+
 int device_open(void)
 {
 	int fd = open(device_path(), O_RDWR | O_CLOEXEC);

@@ -52,6 +52,12 @@ const char *device_path(void);
 /* The device is Duet and not KVM. */
 bool device_is_duet(void);
 
+/*
+ * The host is QEMU's TCG, some of whose deviations a test has to know: it
+ * ignores the interrupt shadow in the VMCB at VMRUN.
+ */
+bool host_is_tcg(void);
+
 int device_open(void);
 struct vm *vm_create(unsigned int flags);
 struct vcpu *vcpu_create(struct vm *vm, unsigned int id);
