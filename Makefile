@@ -16,7 +16,7 @@ endif
 # All paths in #include start at the top of the tree. define_trace.h wants
 # the trace header's directory.
 duet-top := $(if $(KBUILD_EXTMOD),$(src),$(srctree)/$(src))
-ccflags-y += -I$(duet-top) -Wall -Werror
+ccflags-y += -I$(duet-top) -I$(duet-top)/uapi -Wall -Werror
 asflags-y += -I$(duet-top)
 # Backported to stable kernels: the version does not tell.
 ccflags-y += $(if $(shell grep cpu_emergency_register_virt_callback \
@@ -33,34 +33,95 @@ duet-$(CONFIG_DUET_VMX) += $(call duet-sources,vmx,c) $(call duet-sources,vmx,S)
 else
 
 KERNEL ?= 6.1
-KDIR ?= $(firstword $(wildcard build/kernel/$(KERNEL)/headers) \
-	/lib/modules/$(shell uname -r)/build)
+CPU ?= tcg
 O := $(abspath build)
 M := $(O)/module$(if $(filter 6.1,$(KERNEL)),,-$(KERNEL))
-CPU ?= tcg
+# The kernel to build for: the one unpacked for the emulated host, else the
+# running one's.
+KDIR ?= $(firstword $(wildcard $(O)/kernel/$(KERNEL)/headers) \
+	/lib/modules/$(shell uname -r)/build)
+KCC ?= $(firstword $(foreach c,gcc-12 gcc,$(if $(shell command -v $(c)),$(c))))
+KMAKE = $(MAKE) -C $(KDIR) M=$(M) CC=$(KCC)
+MAKEFLAGS += --no-print-directory
 export V
 
 all: module launcher selftests
 
 # kbuild leaves its objects beside the sources: give it a tree of links.
 sources := module common svm vmx uapi Makefile Kconfig
-.PHONY: $(M)/tree
 $(M)/tree:
 	@mkdir -p $(M)
 	@find $(M) -xtype l -delete
 	@cp -rsf $(addprefix $(CURDIR)/,$(sources)) $(M)/
 
 module: $(M)/tree
-	$(MAKE) -C $(KDIR) M=$(M) CC=$(or $(KCC),gcc-12) modules
+	$(KMAKE) modules
 
 sparse: $(M)/tree
-	$(MAKE) -C $(KDIR) M=$(M) CC=$(or $(KCC),gcc-12) C=2 CF=-Wsparse-error modules
+	$(KMAKE) C=2 CF=-Wsparse-error modules
 
 launcher:
 	$(MAKE) -C userspace O=$(O)
 
 selftests:
 	$(MAKE) -C selftests O=$(O)
+	$(MAKE) -C selftests/emulate O=$(O)
 
-.PHONY: all module sparse launcher selftests
+# What an emulated host boots: Debian's kernel, and a guest for the demo.
+host: $(O)/kernel/$(KERNEL)/headers
+$(O)/kernel/%/headers:
+	scripts/host setup --install $*
+
+demo: host
+	$(MAKE) module launcher
+	scripts/demo --machine $(CPU) --kernel $(KERNEL)
+
+shell: host
+	$(MAKE) all
+	scripts/host shell --machine $(CPU) --kernel $(KERNEL) --guest
+
+test: host
+	$(MAKE) all
+	scripts/test --kernel $(KERNEL) $(TESTFLAGS)
+
+test-all: host
+	$(MAKE) all
+	scripts/test --kernel $(KERNEL) --full $(TESTFLAGS)
+
+bench: host
+	$(MAKE) all
+	scripts/bench --kernel $(KERNEL) $(BENCHFLAGS)
+
+modules_install: module
+	$(KMAKE) modules_install
+
+DESTDIR ?=
+PREFIX ?= /usr/local
+install: modules_install launcher
+	install -D -m 755 $(O)/duet $(DESTDIR)$(PREFIX)/bin/duet
+	install -D -m 644 userspace/60-duet.rules \
+		$(DESTDIR)/usr/lib/udev/rules.d/60-duet.rules
+	$(if $(DESTDIR),,depmod)
+
+clean:
+	rm -rf $(O)/module* $(O)/userspace $(O)/selftests $(O)/duet $(O)/test
+
+help:
+	@echo 'make             module, launcher and selftests, into build/'
+	@echo 'make demo        boot a Linux guest on Duet, on an emulated AMD-V host'
+	@echo 'make test        all tests, TAP; "N passed, N failed, N skipped" at the end'
+	@echo 'make bench       instructions per exit, Duet and KVM: build/bench.tsv'
+	@echo 'make shell       a shell in the emulated host'
+	@echo 'make sparse      the module through sparse'
+	@echo 'make install     module, launcher and udev rule on this machine'
+	@echo 'make clean'
+	@echo
+	@echo 'CPU=tcg|svm1|svm2|vmx1|vmx2   the emulated machine of demo and shell'
+	@echo 'KERNEL=6.1|6.12|6.1-amd64     the kernel, unpacked under build/kernel/'
+	@echo 'KDIR=DIR                      headers of another kernel'
+	@echo 'TESTFLAGS=, BENCHFLAGS=       options of scripts/test, scripts/bench'
+	@echo 'V=1                           every command in full'
+
+.PHONY: all $(M)/tree module sparse launcher selftests host demo shell test \
+	test-all bench modules_install install clean help
 endif

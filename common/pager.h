@@ -8,6 +8,9 @@
 
 #include "common/types.h"
 
+/* vcpu->root before the first load() */
+#define DUET_NO_ROOT	(~(hpa_t)0)
+
 /* What duet_pager_ops.fault() found; errors are negative errnos. */
 enum duet_fault_result {
 	DUET_FAULT_FIXED,	/* hidden fault: resume the guest */

@@ -7,6 +7,7 @@
 #include "common/cpuid.h"
 #include "common/memslot.h"
 #include "common/msr.h"
+#include "common/xsave.h"
 #include <linux/module.h>
 #include <uapi/duet.h>
 
@@ -64,8 +65,7 @@ int duet_check_extension(struct duet_vm *vm, long cap)
 	case KVM_CAP_XSAVE2:
 		/* At least what any vCPU's KVM_GET_XSAVE2 writes. */
 		return max_t(u32, sizeof(struct kvm_xsave),
-			     boot_cpu_has(X86_FEATURE_XSAVE) ?
-			     cpuid_ebx(0xd) : 0);
+			     duet_xsave_size());
 	case DUET_CAP_PAGER:
 		return duet_caps.nested ? BIT(DUET_PAGER_NESTED) : 0;
 	case DUET_CAP_REFUSE:

@@ -9,6 +9,7 @@
 #include "common/emulator.h"
 #include "common/irqchip.h"
 #include "common/msr.h"
+#include "common/pager.h"
 #include "common/xsave.h"
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
@@ -102,7 +103,7 @@ static struct duet_vcpu *duet_vcpu_create(struct duet_vm *vm, u32 id)
 	vcpu->vm = vm;
 	vcpu->id = id;
 	vcpu->cpu = -1;
-	vcpu->root = INVALID_PAGE;
+	vcpu->root = DUET_NO_ROOT;
 	vcpu->tsc_khz = vm->tsc_khz;
 	vcpu->cpuid.maxphyaddr = 36;
 	mutex_init(&vcpu->mutex);
