@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The guest's time-stamp counter: host TSC plus an offset, the same one for
+ * all vCPUs whose counters were written to agree. Called by msr.c, vCPU
+ * creation and the local APIC's timer.
+ */
+#include <linux/spinlock.h>
+#include <asm/tsc.h>
+#include "common/irqchip.h"
+#include "common/vcpu.h"
+
+u64 duet_guest_tsc(struct duet_vcpu *vcpu)
+{
+	return rdtsc() + vcpu->tsc_offset;
+}
+
+/*
+ * IA32_TSC_DEADLINE compares with the guest's TSC: after a jump, the host
+ * timer behind it is armed for the wrong moment. Writing it again arms it.
+ */
+static void set_offset(struct duet_vcpu *vcpu, u64 offset)
+{
+	u64 deadline = 0;
+
+	if (offset == vcpu->tsc_offset)
+		return;
+	vcpu->tsc_offset = offset;
+	duet_wrote(vcpu, DUET_ST_TSC);
+
+	if (vcpu->lapic &&
+	    !duet_lapic_msr_read(vcpu, MSR_IA32_TSC_DEADLINE, &deadline) &&
+	    deadline)
+		duet_lapic_msr_write(vcpu, MSR_IA32_TSC_DEADLINE, deadline);
+}
+
+/*
+ * A guest or a VMM that sets the counters of several vCPUs to the same value
+ * means them to be in step, but its writes are some time apart. A write of 0,
+ * or of a value less than a second away from where the last write would be by
+ * now, takes the last write's offset over.
+ */
+static u64 synchronized_offset(struct duet_vcpu *vcpu, u64 value)
+{
+	u64 second = 1000ULL * (vcpu->tsc_khz ? vcpu->tsc_khz : tsc_khz);
+	struct duet_vm *vm = vcpu->vm;
+	u64 now, offset, expected;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&vm->tsc_lock, flags);
+	now = rdtsc();
+	offset = value - now;
+	expected = vm->tsc_last_write + (now - vm->tsc_last_host);
+	if (vm->tsc_last_host && !check_tsc_unstable() &&
+	    (!value || value - expected + second < 2 * second))
+		offset = vm->tsc_last_offset;
+
+	vm->tsc_last_host = now;
+	vm->tsc_last_write = value;
+	vm->tsc_last_offset = offset;
+	raw_spin_unlock_irqrestore(&vm->tsc_lock, flags);
+	return offset;
+}
+
+void duet_set_guest_tsc(struct duet_vcpu *vcpu, u64 value, bool host)
+{
+	u64 offset;
+
+	if (host) {
+		set_offset(vcpu, synchronized_offset(vcpu, value));
+		return;
+	}
+	/* SDM vol. 3, 18.17.3: IA32_TSC_ADJUST moves along */
+	offset = value - rdtsc();
+	vcpu->msrs.tsc_adjust += offset - vcpu->tsc_offset;
+	set_offset(vcpu, offset);
+}
+
+void duet_set_tsc_adjust(struct duet_vcpu *vcpu, u64 value, bool host)
+{
+	u64 delta = value - vcpu->msrs.tsc_adjust;
+
+	/* An ioctl restores the register; the counter is restored apart. */
+	vcpu->msrs.tsc_adjust = value;
+	if (!host)
+		set_offset(vcpu, vcpu->tsc_offset + delta);
+}
