@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Events into the guest by EVENTINJ, what comes back by EXITINTINFO, and the
+ * windows in which something can be taken. Called through the ops table
+ * (common/event.c decides what goes in) and by run.c around each entry.
+ *
+ * NMI blocking is software's: the CPU does not track it (APM vol. 2, 15.21.9).
+ * While NMIs are blocked IRET is intercepted; the intercept comes before IRET
+ * has done anything, so IRET is then executed with TF set, and what follows it
+ * is the end of the blocking. The same step leads out of a MOV SS shadow.
+ */
+#include <linux/bitfield.h>
+#include <linux/smp.h>
+#include <asm/debugreg.h>
+#include <asm/processor-flags.h>
+#include <asm/trapnr.h>
+#include "svm/svm.h"
+
+#define STEP_FLAGS	(X86_EFLAGS_TF | X86_EFLAGS_RF)
+
+/* A virtual interrupt of the highest priority that never arrives: it exits. */
+static void svm_vintr(struct svm_vcpu *svm, bool on)
+{
+	struct vmcb_control *control = &svm->vmcb->control;
+	const u32 bits = VMCB_V_IRQ | VMCB_V_IGN_TPR | VMCB_V_INTR_PRIO;
+
+	if (on)
+		control->int_ctl |= bits;
+	else
+		control->int_ctl &= ~bits;
+	control->int_vector = 0;
+	svm_intercept(svm, INTERCEPT_VINTR, on);
+	svm_dirty(svm, VMCB_CLEAN_TPR);
+}
+
+void svm_inject(struct duet_vcpu *vcpu, const struct duet_event *ev)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+	struct vmcb_control *control = &svm->vmcb->control;
+	u32 inj;
+
+	svm->work &= ~(SVM_WORK_SOFT | SVM_WORK_INJECTED);
+	control->event_inj = 0;
+	if (!ev)
+		return;
+
+	inj = ev->vector | VMCB_EVENT_VALID;
+	switch (ev->type) {
+	case DUET_EVENT_INTR:
+		inj |= VMCB_EVENT_TYPE_INTR;
+		/* Opened again if one more waits. */
+		if (svm->want_intr)
+			svm_set_window(vcpu, DUET_WINDOW_INTR, false);
+		break;
+	case DUET_EVENT_NMI:
+		inj |= VMCB_EVENT_TYPE_NMI;
+		break;
+	case DUET_EVENT_EXCEPTION:
+		inj |= VMCB_EVENT_TYPE_EXCEPTION;
+		break;
+	case DUET_EVENT_SOFT_INTR:
+		inj |= VMCB_EVENT_TYPE_SOFT;
+		svm->work |= SVM_WORK_SOFT;
+		break;
+	case DUET_EVENT_SOFT_EXCEPTION:
+		/* INT3 and INTO are exceptions to EVENTINJ (15.20). */
+		inj |= VMCB_EVENT_TYPE_EXCEPTION;
+		svm->work |= SVM_WORK_SOFT;
+		break;
+	}
+	if (svm->work & SVM_WORK_SOFT)
+		svm->soft.event = *ev;
+	if (ev->has_error)
+		inj |= VMCB_EVENT_ERROR;
+	control->event_inj = inj;
+	control->event_inj_error = ev->error_code;
+	svm->work |= SVM_WORK_INJECTED;
+}
+
+static void svm_nmi_window(struct svm_vcpu *svm)
+{
+	struct duet_vcpu *vcpu = &svm->vcpu;
+	u32 shadow;
+
+	duet_need(vcpu, DUET_ST_SHADOW | DUET_ST_RFLAGS);
+	shadow = vcpu->state.shadow;
+
+	/* IRET exits. */
+	if (shadow & DUET_SHADOW_NMI)
+		return;
+	/* A shadow lasts one instruction. With IF set, VINTR sees its end. */
+	if (shadow && (vcpu->state.rflags & X86_EFLAGS_IF))
+		svm_vintr(svm, true);
+	else
+		svm->work |= SVM_WORK_STEP;
+}
+
+void svm_set_window(struct duet_vcpu *vcpu, enum duet_window w, bool on)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+
+	if (w == DUET_WINDOW_NMI) {
+		svm->want_nmi = on;
+		if (on)
+			svm_nmi_window(svm);
+		else
+			svm->work &= ~SVM_WORK_STEP;
+		return;
+	}
+	if (on == svm->want_intr)
+		return;
+	svm->want_intr = on;
+	svm_vintr(svm, on);
+}
+
+void svm_set_tpr(struct duet_vcpu *vcpu, u8 cr8, int irr)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+	struct vmcb_control *control = &svm->vmcb->control;
+
+	if ((control->int_ctl & VMCB_V_TPR) != cr8) {
+		control->int_ctl = (control->int_ctl & ~(u32)VMCB_V_TPR) | cr8;
+		svm_dirty(svm, VMCB_CLEAN_TPR);
+	}
+	/* The guest's CR8 is V_TPR; see a write that lets something through. */
+	svm_intercept(svm, INTERCEPT_CR_WRITE(8), irr >= 0 && irr >> 4 <= cr8);
+}
+
+u8 svm_get_tpr(struct duet_vcpu *vcpu)
+{
+	return to_svm(vcpu)->vmcb->control.int_ctl & 0xf;
+}
+
+void svm_set_nmi_blocked(struct svm_vcpu *svm, bool blocked)
+{
+	svm->nmi_blocked = blocked;
+	svm_intercept(svm, INTERCEPT_IRET, blocked);
+}
+
+/*
+ * A software event returns to the instruction behind the one that raised it.
+ * With NRIPS the CPU pushes nRIP, without it RIP (APM vol. 2, 15.20); this
+ * does not depend on whether the VM refuses to read nRIP.
+ */
+static void svm_soft_entry(struct svm_vcpu *svm)
+{
+	struct vmcb_save *save = &svm->vmcb->save;
+	u64 next = save->rip + svm->soft.event.insn_len;
+
+	duet_need(&svm->vcpu, DUET_ST_SEG(DUET_CS));
+	if (!(save->efer & EFER_LMA) ||
+	    !(svm->vcpu.state.seg[DUET_CS].ar & DUET_AR_L))
+		next = (u32)next;
+
+	svm->soft.rip = save->rip;
+	svm->soft.next_rip = next;
+	if (svm_features.nrips)
+		svm->vmcb->control.next_rip = next;
+	else
+		save->rip = next;
+}
+
+static void svm_start_step(struct svm_vcpu *svm)
+{
+	struct vmcb_save *save = &svm->vmcb->save;
+
+	/*
+	 * TF must not get into the RFLAGS that an event's delivery pushes. A
+	 * physical interrupt exits right after the delivery.
+	 */
+	if (svm->work & SVM_WORK_INJECTED) {
+		smp_send_reschedule(svm->vcpu.cpu);
+		return;
+	}
+	svm->step.rip = save->rip;
+	svm->step.rflags = save->rflags & STEP_FLAGS;
+	svm->step.active = true;
+	save->rflags |= STEP_FLAGS;
+	svm_update_exceptions(svm);
+}
+
+void svm_before_entry(struct svm_vcpu *svm)
+{
+	if (svm->work & SVM_WORK_SOFT)
+		svm_soft_entry(svm);
+	if (svm->work & SVM_WORK_STEP) {
+		svm->work &= ~SVM_WORK_STEP;
+		svm_start_step(svm);
+	}
+}
+
+void svm_iret_exit(struct svm_vcpu *svm)
+{
+	svm_intercept(svm, INTERCEPT_IRET, false);
+	svm->step.iret = true;
+	svm->work |= SVM_WORK_STEP;
+}
+
+bool svm_end_step(struct svm_vcpu *svm)
+{
+	struct vmcb_save *save = &svm->vmcb->save;
+	u32 vector = svm->vmcb->control.exit_code - VMEXIT_EXCEPTION;
+	bool trapped = vector == X86_TRAP_DB && (save->dr6 & DR_STEP);
+	bool done = trapped || save->rip != svm->step.rip;
+	bool fault = vector < 32 && !trapped;
+	bool iret = svm->step.iret;
+
+	svm->step.active = false;
+	svm->step.iret = false;
+	svm_update_exceptions(svm);
+
+	/* IRET has loaded RFLAGS itself; otherwise TF is taken back. */
+	if (!done)
+		save->rflags = (save->rflags & ~(u64)STEP_FLAGS) |
+			svm->step.rflags;
+	else if (!iret && !(svm->step.rflags & X86_EFLAGS_TF))
+		save->rflags &= ~(u64)X86_EFLAGS_TF;
+
+	/* An IRET that faults ends the blocking as well (SDM vol. 3, 6.7.1). */
+	if (iret)
+		svm_set_nmi_blocked(svm, !done && !fault);
+	duet_request_self(&svm->vcpu, DUET_REQ_EVENT);
+
+	/* The guest's own single step is the guest's. */
+	if (!trapped || (svm->step.rflags & X86_EFLAGS_TF))
+		return false;
+	save->dr6 &= ~(u64)DR_STEP;
+	svm_dirty(svm, VMCB_CLEAN_DR);
+	return !(save->dr6 & DR_TRAP_BITS);
+}
+
+/* EXITINTINFO into *ev; false if the guest simply does it again. */
+static bool svm_interrupted_event(struct svm_vcpu *svm, struct duet_event *ev,
+				  bool ours)
+{
+	const struct vmcb_control *control = &svm->vmcb->control;
+	u32 info = control->exit_int_info;
+
+	*ev = (struct duet_event) { .vector = info & VMCB_EVENT_VECTOR };
+
+	switch (info & VMCB_EVENT_TYPE) {
+	case VMCB_EVENT_TYPE_INTR:
+		ev->type = DUET_EVENT_INTR;
+		return true;
+	case VMCB_EVENT_TYPE_NMI:
+		ev->type = DUET_EVENT_NMI;
+		return true;
+	case VMCB_EVENT_TYPE_SOFT:
+		break;
+	case VMCB_EVENT_TYPE_EXCEPTION:
+		if (ev->vector == X86_TRAP_BP || ev->vector == X86_TRAP_OF)
+			break;
+		ev->type = DUET_EVENT_EXCEPTION;
+		if (info & VMCB_EVENT_ERROR) {
+			ev->has_error = true;
+			ev->error_code = control->exit_int_info_error;
+		}
+		return true;
+	default:
+		return false;
+	}
+
+	/*
+	 * INT n, INT3, INTO: if the guest executed it, RIP still points to
+	 * it, and it will again.
+	 */
+	if (!ours || ev->vector != svm->soft.event.vector)
+		return false;
+	*ev = svm->soft.event;
+	return true;
+}
+
+void svm_after_exit(struct svm_vcpu *svm)
+{
+	struct vmcb_control *control = &svm->vmcb->control;
+	struct vmcb_save *save = &svm->vmcb->save;
+	bool soft = svm->work & SVM_WORK_SOFT;
+	struct duet_event ev;
+
+	svm->work &= ~(SVM_WORK_SOFT | SVM_WORK_INJECTED);
+	control->event_inj = 0;
+
+	if (!(control->exit_int_info & VMCB_EVENT_VALID)) {
+		duet_event_reinject(&svm->vcpu, NULL);
+		return;
+	}
+	/*
+	 * Not delivered, or another event came of it: in both cases the
+	 * instruction has not been executed.
+	 */
+	if (soft && !svm_features.nrips && save->rip == svm->soft.next_rip)
+		save->rip = svm->soft.rip;
+
+	/* A task gate's task switch delivers the event itself. */
+	if (control->exit_code != VMEXIT_TASK_SWITCH &&
+	    svm_interrupted_event(svm, &ev, soft))
+		duet_event_reinject(&svm->vcpu, &ev);
+	else
+		duet_event_reinject(&svm->vcpu, NULL);
+}

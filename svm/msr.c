@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The MSR permission map, and the MSRs that only AMD's processors have or
+ * that the world switch handles. Called through the ops table; common/msr.c
+ * asks for what it does not know.
+ */
+#include <linux/gfp.h>
+#include <linux/kvm.h>
+#include <linux/mm.h>
+#include <asm/cpufeature.h>
+#include <asm/msr.h>
+#include <asm/msr-index.h>
+#include "svm/svm.h"
+
+#define MSRPM_ORDER	1	/* 8 KiB (APM vol. 2, 15.11) */
+
+/* Where SPEC_CTRL's bits are announced (APM vol. 3, E.3.6, E.4.7). */
+#define CPUID_7_EDX_SPEC_CTRL	(BIT(26) | BIT(27) | BIT(31))
+#define CPUID_80000008_EBX_SPEC	(BIT(14) | BIT(15) | BIT(24) | BIT(28))
+#define CPUID_VIRT_SSBD		BIT(25)
+
+/*
+ * What the guest reads and writes without an exit: VMLOAD and VMSAVE switch
+ * it, and no value can hurt anybody but the guest.
+ */
+static const u32 svm_direct[] = {
+	MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE,
+	MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SYSCALL_MASK,
+	MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP,
+};
+
+/* Bit number of an MSR's read bit; its write bit follows. Or -1. */
+static int svm_msrpm_bit(u32 index)
+{
+	/* APM vol. 2, 15.11: three ranges of 2000h, 2 KiB each */
+	static const u32 base[] = { 0, 0xc0000000, 0xc0010000 };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(base); i++)
+		if (index - base[i] < 0x2000)
+			return i * 0x800 * 8 + (index - base[i]) * 2;
+	return -1;
+}
+
+static void svm_msrpm_pass(u32 *msrpm, u32 index, bool pass)
+{
+	int bit = svm_msrpm_bit(index);
+	u32 both;
+
+	if (WARN_ON_ONCE(bit < 0))
+		return;
+	both = 3U << (bit % 32);
+	if (pass)
+		msrpm[bit / 32] &= ~both;
+	else
+		msrpm[bit / 32] |= both;
+}
+
+u32 *svm_msrpm_alloc(void)
+{
+	u32 *msrpm = (void *)__get_free_pages(GFP_KERNEL_ACCOUNT, MSRPM_ORDER);
+	unsigned int i;
+
+	if (!msrpm)
+		return NULL;
+	memset(msrpm, 0xff, PAGE_SIZE << MSRPM_ORDER);
+	for (i = 0; i < ARRAY_SIZE(svm_direct); i++)
+		svm_msrpm_pass(msrpm, svm_direct[i], true);
+	if (boot_cpu_has(X86_FEATURE_V_SPEC_CTRL))
+		svm_msrpm_pass(msrpm, MSR_IA32_SPEC_CTRL, true);
+	return msrpm;
+}
+
+void svm_msrpm_free(u32 *msrpm)
+{
+	free_pages((unsigned long)msrpm, MSRPM_ORDER);
+}
+
+static bool svm_guest_has(struct svm_vcpu *svm, u32 function, bool edx,
+			  u32 bits)
+{
+	struct kvm_cpuid_entry2 *e = duet_find_cpuid(&svm->vcpu, function, 0);
+
+	return e && ((edx ? e->edx : e->ebx) & bits);
+}
+
+static bool svm_guest_has_spec_ctrl(struct svm_vcpu *svm)
+{
+	return svm_guest_has(svm, 7, true, CPUID_7_EDX_SPEC_CTRL) ||
+	       svm_guest_has(svm, 0x80000008, false, CPUID_80000008_EBX_SPEC);
+}
+
+/*
+ * Most guests never write it, and one that does not costs nothing. After the
+ * first value that is not 0, enter.S reads it back after each exit.
+ */
+static void svm_pass_spec_ctrl(struct svm_vcpu *svm)
+{
+	svm->entry.spec_ctrl_direct = 1;
+	svm_msrpm_pass(svm->msrpm, MSR_IA32_SPEC_CTRL, true);
+	svm_dirty(svm, VMCB_CLEAN_IOPM);
+}
+
+void svm_update_msrpm(struct svm_vcpu *svm)
+{
+	/* A guest whose CPUID lost it must fault again. */
+	if (!svm->entry.spec_ctrl_direct || svm_guest_has_spec_ctrl(svm))
+		return;
+	svm->entry.spec_ctrl_direct = 0;
+	svm_msrpm_pass(svm->msrpm, MSR_IA32_SPEC_CTRL, false);
+	svm_dirty(svm, VMCB_CLEAN_IOPM);
+}
+
+/* The bits that this host's SPEC_CTRL has; others fault in the world switch. */
+static u64 svm_spec_ctrl_bits(void)
+{
+	u64 bits = 0;
+
+	if (boot_cpu_has(X86_FEATURE_IBRS))
+		bits |= SPEC_CTRL_IBRS;
+	if (boot_cpu_has(X86_FEATURE_STIBP))
+		bits |= SPEC_CTRL_STIBP;
+	if (boot_cpu_has(X86_FEATURE_SPEC_CTRL_SSBD) ||
+	    boot_cpu_has(X86_FEATURE_AMD_SSBD))
+		bits |= SPEC_CTRL_SSBD;
+	return bits;
+}
+
+static int svm_set_spec_ctrl(struct svm_vcpu *svm, u64 value, bool host)
+{
+	if (!boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL))
+		return !host || value;
+	if (!host && !svm_guest_has_spec_ctrl(svm))
+		return 1;
+	if (value & ~svm_spec_ctrl_bits())
+		return 1;
+
+	svm->vcpu.msrs.spec_ctrl = value;
+	if (boot_cpu_has(X86_FEATURE_V_SPEC_CTRL))
+		svm->vmcb->save.spec_ctrl = value;
+	else if (value && svm_guest_has_spec_ctrl(svm))
+		svm_pass_spec_ctrl(svm);
+	return 0;
+}
+
+/* LFENCE is serializing; nothing else in it is offered. */
+static u64 svm_de_cfg(void)
+{
+	return boot_cpu_has(X86_FEATURE_LFENCE_RDTSC) ?
+		MSR_AMD64_DE_CFG_LFENCE_SERIALIZE : 0;
+}
+
+int svm_get_msr(struct duet_vcpu *vcpu, u32 index, u64 *value)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+
+	switch (index) {
+	case MSR_IA32_SPEC_CTRL:
+		*value = boot_cpu_has(X86_FEATURE_V_SPEC_CTRL) ?
+			svm->vmcb->save.spec_ctrl : vcpu->msrs.spec_ctrl;
+		return 0;
+	case MSR_AMD64_VIRT_SPEC_CTRL:
+		*value = vcpu->msrs.virt_spec_ctrl;
+		return 0;
+	case MSR_AMD64_DE_CFG:
+		*value = svm->de_cfg;
+		return 0;
+	case MSR_VM_CR:
+		*value = svm->vm_cr;
+		return 0;
+	case MSR_VM_HSAVE_PA:
+		*value = svm->hsave_pa;
+		return 0;
+	case MSR_VM_IGNNE:
+		*value = 0;
+		return 0;
+	}
+	return 1;
+}
+
+/* There is no SVM in the guest: what it writes here is only remembered. */
+static int svm_set_vm_cr(struct svm_vcpu *svm, u64 value)
+{
+	const u64 valid = GENMASK_ULL(4, 0), lock = BIT_ULL(3);
+	const u64 kept = lock | BIT_ULL(4);
+
+	if (value & ~valid)
+		return 1;
+	/* LOCK and SVMDIS cannot be changed once locked (15.30.1). */
+	if (svm->vm_cr & lock)
+		value = (value & ~kept) | (svm->vm_cr & kept);
+	svm->vm_cr = value;
+	return 0;
+}
+
+int svm_set_msr(struct duet_vcpu *vcpu, u32 index, u64 value, bool host)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+
+	switch (index) {
+	case MSR_IA32_SPEC_CTRL:
+		return svm_set_spec_ctrl(svm, value, host);
+	case MSR_AMD64_VIRT_SPEC_CTRL:
+		if (!host && !svm_guest_has(svm, 0x80000008, false,
+					    CPUID_VIRT_SSBD))
+			return 1;
+		if (value & ~(u64)SPEC_CTRL_SSBD)
+			return 1;
+		vcpu->msrs.virt_spec_ctrl = value;
+		return 0;
+	case MSR_AMD64_DE_CFG:
+		/* The guest may write back what it reads, and no more. */
+		if ((value & ~svm_de_cfg()) || (!host && value != svm->de_cfg))
+			return 1;
+		svm->de_cfg = value;
+		return 0;
+	case MSR_VM_CR:
+		return svm_set_vm_cr(svm, value);
+	case MSR_VM_HSAVE_PA:
+		if (!host && ((value & ~PAGE_MASK) ||
+			      value >> vcpu->cpuid.maxphyaddr))
+			return 1;
+		svm->hsave_pa = value & PAGE_MASK;
+		return 0;
+	case MSR_VM_IGNNE:
+		return 0;
+	}
+	return 1;
+}
+
+void svm_msrs_init(struct svm_vcpu *svm)
+{
+	svm->de_cfg = svm_de_cfg();
+}

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The loop around the world switch: the fast path of every exit. Called
+ * through the ops table with interrupts off; calls duet_fast_exit() and what
+ * prepares an entry here in svm/.
+ */
+#include <linux/hw_breakpoint.h>
+#include <linux/moduleparam.h>
+#include <linux/percpu.h>
+#include <asm/cpufeature.h>
+#include <asm/debugreg.h>
+#include <asm/mce.h>
+#include <asm/msr.h>
+#include <asm/nospec-branch.h>
+#include <asm/spec-ctrl.h>
+#include <asm/special_insns.h>
+#include "svm/svm.h"
+
+/*
+ * Processors load CR2 from the VMCB at VMRUN (APM vol. 2, 15.5.1). An emulator
+ * (Bochs) does not: there it has to be written by hand.
+ */
+DEFINE_STATIC_KEY_FALSE(svm_cr2_quirk);
+
+static bool svm_load_cr2;
+
+static int svm_set_load_cr2(const char *val, const struct kernel_param *kp)
+{
+	int r = param_set_bool(val, kp);
+
+	if (r)
+		return r;
+	if (svm_load_cr2)
+		static_branch_enable(&svm_cr2_quirk);
+	else
+		static_branch_disable(&svm_cr2_quirk);
+	return 0;
+}
+
+static const struct kernel_param_ops svm_load_cr2_ops = {
+	.flags = KERNEL_PARAM_OPS_FL_NOARG,
+	.set = svm_set_load_cr2,
+	.get = param_get_bool,
+};
+module_param_cb(svm_load_cr2, &svm_load_cr2_ops, &svm_load_cr2, 0644);
+MODULE_PARM_DESC(svm_load_cr2,
+		 "Write CR2 before VMRUN, for emulators that do not load it");
+
+/* These groups the loop moves itself, after each exit. */
+#define HOT_GROUPS	(DUET_ST_RIP | DUET_ST_RFLAGS | DUET_ST_SHADOW)
+
+/* What svm_work() has to look at outside of the hot path. */
+static inline bool svm_debug_active(const struct svm_vcpu *svm)
+{
+	return svm->vmcb->save.dr7 & DR_GLOBAL_ENABLE_MASK ||
+	       svm->vmcb->save.dr7 & DR_LOCAL_ENABLE_MASK;
+}
+
+/* VMRUN loads DR7 and DR6, never DR0 to DR3. */
+static void svm_load_breakpoints(struct svm_vcpu *svm)
+{
+	const u64 *dr = svm->vcpu.state.dr;
+
+	/* The host's breakpoints must not meet the guest's addresses. */
+	set_debugreg(0, 7);
+	set_debugreg(dr[0], 0);
+	set_debugreg(dr[1], 1);
+	set_debugreg(dr[2], 2);
+	set_debugreg(dr[3], 3);
+}
+
+/* SSBD on CPUs that have it elsewhere than in SPEC_CTRL. */
+static inline bool svm_legacy_ssbd(void)
+{
+	return static_cpu_has(X86_FEATURE_LS_CFG_SSBD) ||
+	       static_cpu_has(X86_FEATURE_VIRT_SSBD);
+}
+
+static void svm_write_dirty(struct svm_vcpu *svm)
+{
+	struct duet_vcpu *vcpu = &svm->vcpu;
+	struct vmcb_save *save = &svm->vmcb->save;
+	u32 dirty = vcpu->dirty;
+
+	vcpu->dirty = 0;
+	save->rip = (dirty & DUET_ST_RIP) ? vcpu->state.rip : save->rip;
+	if (likely(!(dirty & ~DUET_ST_RIP)))
+		return;
+	svm_set_state(vcpu, dirty & ~DUET_ST_RIP);
+	if ((dirty & DUET_ST_DR) && svm_debug_active(svm))
+		svm_load_breakpoints(svm);
+}
+
+static void svm_load_tsc_aux(struct svm_vcpu *svm)
+{
+	svm->tsc_aux = svm->vcpu.msrs.tsc_aux;
+	if (boot_cpu_has(X86_FEATURE_RDTSCP))
+		wrmsrl(MSR_TSC_AUX, svm->tsc_aux);
+}
+
+static void svm_renew_tag(struct svm_vcpu *svm, struct svm_cpu *c)
+{
+	struct vmcb_control *control = &svm->vmcb->control;
+
+	control->tlb_control = svm_tag_renew(&c->asids, &svm->tag);
+	if (control->guest_asid == svm->tag.asid)
+		return;
+	control->guest_asid = svm->tag.asid;
+	svm_dirty(svm, VMCB_CLEAN_ASID);
+}
+
+static inline void svm_prepare_entry(struct svm_vcpu *svm, struct svm_cpu *c)
+{
+	struct duet_vcpu *vcpu = &svm->vcpu;
+
+	if (vcpu->dirty)
+		svm_write_dirty(svm);
+	if (unlikely(svm->work))
+		svm_before_entry(svm);
+	if (unlikely(svm_tag_stale(&c->asids, &svm->tag)))
+		svm_renew_tag(svm, c);
+	if (unlikely(svm->tsc_aux != vcpu->msrs.tsc_aux))
+		svm_load_tsc_aux(svm);
+	if (static_branch_unlikely(&svm_cr2_quirk))
+		native_write_cr2(svm->vmcb->save.cr2);
+	/* A division's stale operands (Zen 1). */
+	if (static_cpu_has_bug(X86_BUG_DIV0))
+		asm volatile("div %2" : : "a" (0), "d" (0), "r" (1) : "cc");
+}
+
+static inline void svm_collect_exit(struct svm_vcpu *svm)
+{
+	struct duet_vcpu *vcpu = &svm->vcpu;
+	struct vmcb_control *control = &svm->vmcb->control;
+	const struct vmcb_save *save = &svm->vmcb->save;
+
+	control->clean = svm->clean;
+	control->tlb_control = VMCB_TLB_NOTHING;
+
+	if (unlikely(svm->work ||
+		     (control->exit_int_info & VMCB_EVENT_VALID)))
+		svm_after_exit(svm);
+
+	vcpu->state.gpr[DUET_RAX] = save->rax;
+	vcpu->state.rip = save->rip;
+	vcpu->state.rflags = save->rflags;
+	vcpu->state.shadow = 0;
+	if (unlikely(control->int_state & VMCB_INTERRUPT_SHADOW))
+		vcpu->state.shadow = DUET_SHADOW_STI | DUET_SHADOW_MOV_SS;
+	if (unlikely(svm->nmi_blocked))
+		vcpu->state.shadow |= DUET_SHADOW_NMI;
+	vcpu->valid = HOT_GROUPS | SVM_ST_ALWAYS;
+	if (svm->shadow_paging)
+		vcpu->valid |= DUET_ST_CR3;
+}
+
+/* The guest did not run. Everything is as it was, its state included. */
+static void svm_enter_failed(struct svm_vcpu *svm)
+{
+	struct duet_exit *e = &svm->vcpu.exit;
+
+	*e = (struct duet_exit) {
+		.reason = DUET_EXIT_FAIL_ENTRY,
+		.hw_reason = ~0ULL,
+	};
+}
+
+/* Enter once. False if that was not possible. */
+static bool svm_enter_guest(struct svm_vcpu *svm, struct svm_cpu *c)
+{
+	bool step;
+
+again:
+	svm_prepare_entry(svm, c);
+	svm->vmcb->save.rax = svm->vcpu.state.gpr[DUET_RAX];
+	if (unlikely(svm_enter(svm->vcpu.state.gpr, &svm->entry))) {
+		svm_enter_failed(svm);
+		return false;
+	}
+
+	/* NMI windows: events.c. First, because RFLAGS is touched. */
+	step = unlikely(svm->step.active) && svm_end_step(svm);
+	svm_collect_exit(svm);
+	if (unlikely(svm->vmcb->control.exit_code == VMEXIT_IRET)) {
+		svm_iret_exit(svm);
+		goto again;
+	}
+	svm_translate_exit(svm);
+	if (unlikely(step)) {
+		svm->want_nmi = false;
+		svm->vcpu.exit.reason = DUET_EXIT_NMI_WINDOW;
+	}
+	return true;
+}
+
+/* What the host's interrupt handlers depend on becomes the guest's... */
+static void svm_load_guest(struct svm_vcpu *svm)
+{
+	duet_load_xcr0(&svm->vcpu);
+	if (svm_legacy_ssbd())
+		x86_virt_spec_ctrl(svm->vcpu.msrs.virt_spec_ctrl, true);
+	if (unlikely(svm_debug_active(svm)))
+		svm_load_breakpoints(svm);
+}
+
+/* ... and the host's again. DR7 is clear since #VMEXIT. */
+static void svm_load_host(struct svm_vcpu *svm)
+{
+	if (svm_legacy_ssbd())
+		x86_virt_spec_ctrl(svm->vcpu.msrs.virt_spec_ctrl, false);
+	if (hw_breakpoint_active())
+		hw_breakpoint_restore();
+	duet_restore_xcr0(&svm->vcpu);
+	/* The guest's branch history must not meet user space's (VMSCAPE). */
+	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
+		this_cpu_write(x86_ibpb_exit_to_user, true);
+}
+
+void svm_run(struct duet_vcpu *vcpu)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+	struct svm_cpu *c = this_cpu_ptr(&svm_cpus);
+
+	svm_load_guest(svm);
+	while (svm_enter_guest(svm, c) && duet_fast_exit(vcpu))
+		;
+	svm_load_host(svm);
+}
+
+void svm_host_event(struct duet_vcpu *vcpu)
+{
+	/*
+	 * A physical interrupt comes when interrupts go on, an NMI came at
+	 * STGI, an SMI or INIT as well. Only a machine check was consumed.
+	 */
+#ifdef CONFIG_X86_MCE
+	if (vcpu->exit.reason == DUET_EXIT_MCE) {
+		/* As if it had hit user space: the guest is not the kernel. */
+		struct pt_regs regs = {
+			.cs = 3,
+			.flags = X86_EFLAGS_IF,
+		};
+
+		do_machine_check(&regs);
+	}
+#endif
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Private to svm/: what this backend keeps per machine, per CPU, per VM and
+ * per vCPU. See docs/hardware-svm.md for the rules behind it.
+ */
+#ifndef DUET_SVM_SVM_H
+#define DUET_SVM_SVM_H
+
+#include <linux/bitops.h>
+#include <linux/jump_label.h>
+#include <linux/percpu-defs.h>
+#include "common/vcpu.h"
+#include "common/vm.h"
+#include "svm/asid.h"
+#include "svm/vmcb.h"
+
+/** struct svm_features - CPUID 8000_000A (APM vol. 3, E.4.9), set by probe() */
+struct svm_features {
+	u32 nr_asids;
+	bool npt, nrips, decode, flush_by_asid, clean_bits, pause_filter;
+	bool pause_threshold;
+};
+
+extern struct svm_features svm_features;
+
+/**
+ * struct svm_cpu - one CPU
+ * @asids: its ASIDs; on that CPU, preemption off
+ * @host_save: VM_HSAVE_PA's page; only the processor touches it
+ *	(APM vol. 2, 15.30.4)
+ * @host_state: a VMCB for VMSAVE and VMLOAD of what VMRUN leaves alone
+ * @last: the vCPU that was here last: another one asks for an IBPB
+ * @on: we switched SVM on here; interrupts off, on that CPU
+ */
+struct svm_cpu {
+	struct svm_asids asids;
+	struct page *host_save, *host_state;
+	struct svm_vcpu *last;
+	u64 host_tsc_aux;
+	bool on;
+};
+
+DECLARE_PER_CPU(struct svm_cpu, svm_cpus);
+
+/* Every port exits: one I/O permission map serves every VM. */
+extern hpa_t svm_iopm_pa;
+
+/**
+ * struct svm_entry - what enter.S needs besides the general registers
+ *
+ * The offsets are known there.
+ */
+struct svm_entry {
+	u64 vmcb_pa;
+	u64 host_state_pa;	/* of the CPU it is loaded on */
+	u64 *spec_ctrl;		/* the guest's SPEC_CTRL, if not V_SPEC_CTRL */
+	u64 spec_ctrl_direct;	/* the guest writes it without an exit */
+};
+
+static_assert(offsetof(struct svm_entry, vmcb_pa) == 0);
+static_assert(offsetof(struct svm_entry, host_state_pa) == 8);
+static_assert(offsetof(struct svm_entry, spec_ctrl) == 16);
+static_assert(offsetof(struct svm_entry, spec_ctrl_direct) == 24);
+
+/* enter.S takes &vcpu->state.gpr[0], in the order of enum duet_gpr. */
+static_assert(DUET_RAX == 0 && DUET_RSP == 4 && DUET_R15 == 15);
+
+/*
+ * DR6 without a cause (APM vol. 2, 13.1.1.3). The guest runs with it, so that
+ * an intercepted #DB shows its own causes alone; its own DR6 is software's.
+ */
+#define SVM_DR6_NONE	0xffff0ff0ULL
+
+/* svm_vcpu.work: rare things to do around the next entry */
+#define SVM_WORK_SOFT		BIT(0)	/* software event: RIP and nRIP */
+#define SVM_WORK_STEP		BIT(1)	/* single-step, for the NMI window */
+#define SVM_WORK_INJECTED	BIT(2)	/* EVENTINJ is in use */
+
+/** struct svm_step - one instruction executed with TF, see events.c */
+struct svm_step {
+	u64 rip, rflags;	/* before it; RFLAGS: TF and RF only */
+	bool active;		/* the guest runs with our TF */
+	bool iret;		/* over the IRET that ends NMI blocking */
+};
+
+/** struct svm_vcpu - V: everything, as in common/vcpu.h */
+struct svm_vcpu {
+	struct duet_vcpu vcpu;
+
+	struct vmcb *vmcb;
+	struct svm_entry entry;
+	struct svm_tag tag;
+	u32 clean;		/* clean bits that may be used, or 0 */
+	u32 work;		/* SVM_WORK_* */
+	u64 tsc_aux;		/* what the CPU has */
+	bool shadow_paging;
+	bool nrips, decode;	/* the CPU has it and the VM does not refuse it */
+
+	bool nmi_blocked;	/* until the guest's IRET */
+	bool want_nmi, want_intr;	/* windows that are open */
+	struct svm_step step;
+	struct {
+		u64 rip, next_rip;	/* of the instruction, and after it */
+		struct duet_event event;
+	} soft;
+
+	u32 *msrpm;		/* two pages (APM vol. 2, 15.11) */
+	int last_cpu;		/* the VMCB's fields may be cached there */
+
+	u64 vm_cr, hsave_pa, de_cfg;	/* MSRs, see msr.c */
+};
+
+struct svm_vm {
+	struct duet_vm vm;
+};
+
+static inline struct svm_vcpu *to_svm(struct duet_vcpu *vcpu)
+{
+	return container_of(vcpu, struct svm_vcpu, vcpu);
+}
+
+/** svm_dirty() - the VMCB's fields of these groups changed */
+static inline void svm_dirty(struct svm_vcpu *svm, u32 clean_bits)
+{
+	svm->vmcb->control.clean &= ~clean_bits;
+}
+
+static inline bool svm_intercepts(const struct svm_vcpu *svm, unsigned int n)
+{
+	return svm->vmcb->control.intercepts[n / 32] & BIT(n % 32);
+}
+
+/** svm_intercept() - switch one intercept; INTERCEPT_* */
+static inline void svm_intercept(struct svm_vcpu *svm, unsigned int n, bool on)
+{
+	u32 *word = &svm->vmcb->control.intercepts[n / 32];
+	u32 value = on ? *word | BIT(n % 32) : *word & ~BIT(n % 32);
+
+	if (value == *word)
+		return;
+	*word = value;
+	svm_dirty(svm, VMCB_CLEAN_I);
+}
+
+/* ---- hardware.c ---- */
+int svm_probe(struct duet_caps *caps);
+void svm_remove(void);
+int svm_cpu_on(void);
+void svm_cpu_off(void);
+
+/* ---- vcpu.c ---- */
+void svm_update_exceptions(struct svm_vcpu *svm);
+void svm_flush_tlb(struct duet_vcpu *vcpu, enum duet_flush what);
+
+/* ---- state.c ---- */
+
+/* Every write of these exits, so that vcpu->state is always right. */
+#define SVM_ST_ALWAYS	(DUET_ST_CR0 | DUET_ST_CR4 | DUET_ST_EFER | \
+			 DUET_ST_DR | DUET_ST_PDPTE)
+
+void svm_get_state(struct duet_vcpu *vcpu, u32 groups);
+void svm_set_state(struct duet_vcpu *vcpu, u32 groups);
+
+/* ---- enter.S ---- */
+
+/**
+ * svm_enter() - the world switch
+ * @gpr: struct duet_state.gpr; RAX and RSP are the VMCB's
+ *
+ * CLGI, VMLOAD, VMRUN, VMSAVE, host's VMLOAD, STGI. An NMI that waits is
+ * taken inside.
+ * Context: interrupts off, and off again after it.
+ * Return: 0, or 1: an SVM instruction faulted, and the guest did not run.
+ */
+asmlinkage int svm_enter(u64 *gpr, struct svm_entry *entry);
+
+/* ---- run.c ---- */
+DECLARE_STATIC_KEY_FALSE(svm_cr2_quirk);
+void svm_run(struct duet_vcpu *vcpu);
+void svm_host_event(struct duet_vcpu *vcpu);
+
+/* ---- exits.c ---- */
+
+/** svm_translate_exit() - the VMCB's exit into vcpu->exit */
+void svm_translate_exit(struct svm_vcpu *svm);
+
+/* ---- events.c ---- */
+void svm_inject(struct duet_vcpu *vcpu, const struct duet_event *ev);
+void svm_set_window(struct duet_vcpu *vcpu, enum duet_window w, bool on);
+void svm_set_tpr(struct duet_vcpu *vcpu, u8 cr8, int irr);
+u8 svm_get_tpr(struct duet_vcpu *vcpu);
+void svm_set_nmi_blocked(struct svm_vcpu *svm, bool blocked);
+/* svm->work before an entry, interrupts off; the dirty groups are written */
+void svm_before_entry(struct svm_vcpu *svm);
+/* after an exit: what was in delivery? Calls duet_event_reinject(). */
+void svm_after_exit(struct svm_vcpu *svm);
+/* IRET was intercepted; handled without a neutral exit */
+void svm_iret_exit(struct svm_vcpu *svm);
+/* the exit that ends a single step; true if it was nothing but that */
+bool svm_end_step(struct svm_vcpu *svm);
+
+/* ---- msr.c ---- */
+u32 *svm_msrpm_alloc(void);
+void svm_msrpm_free(u32 *msrpm);
+void svm_msrs_init(struct svm_vcpu *svm);
+int svm_get_msr(struct duet_vcpu *vcpu, u32 index, u64 *value);
+int svm_set_msr(struct duet_vcpu *vcpu, u32 index, u64 value, bool host);
+/* CPUID changed, or SPEC_CTRL was written for the first time */
+void svm_update_msrpm(struct svm_vcpu *svm);
+
+/* ---- explain.c ---- */
+void svm_explain(struct duet_vcpu *vcpu, char *buf, size_t size);
+
+#endif /* DUET_SVM_SVM_H */
