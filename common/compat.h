@@ -7,6 +7,8 @@
 #define DUET_COMMON_COMPAT_H
 
 #include <linux/version.h>
+#include <linux/eventfd.h>
+#include <linux/hrtimer.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include <linux/smp.h>
@@ -53,6 +55,30 @@ static inline int duet_follow_pfnmap(struct vm_area_struct *vma,
 	*pfn = pte_pfn(pte);
 	*writable = pte_write(pte);
 	return 0;
+#endif
+}
+
+/** duet_eventfd_signal() - add one to the counter; any context */
+static inline void duet_eventfd_signal(struct eventfd_ctx *ctx)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+	eventfd_signal(ctx, 1);
+#else
+	eventfd_signal(ctx);
+#endif
+}
+
+/** duet_hrtimer_setup() - a timer on CLOCK_MONOTONIC, not armed yet */
+static inline void
+duet_hrtimer_setup(struct hrtimer *timer,
+		   enum hrtimer_restart (*function)(struct hrtimer *),
+		   enum hrtimer_mode mode)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+	hrtimer_init(timer, CLOCK_MONOTONIC, mode);
+	timer->function = function;
+#else
+	hrtimer_setup(timer, function, CLOCK_MONOTONIC, mode);
 #endif
 }
 

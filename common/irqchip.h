@@ -9,29 +9,77 @@
 
 #include "common/types.h"
 
+struct kvm_ioeventfd;
 struct kvm_irqchip;
+struct kvm_irqfd;
 struct kvm_lapic_state;
 struct kvm_pit_config;
 struct kvm_pit_state2;
 struct kvm_irq_level;
 struct kvm_irq_routing;
 struct kvm_msi;
+struct kvm_reinject_control;
 struct duet_irqchip;	/* per VM, vm->irqchip */
 struct duet_lapic;	/* per vCPU, vcpu->lapic; NULL without irqchip */
 
-/* VM ioctls. Context: the lock the ioctl table names; may sleep. */
-int duet_irqchip_create(struct duet_vm *vm);	/* EEXIST, EINVAL with vCPUs */
+/*
+ * VM ioctls. Context: vm->lock held where state is created or replaced;
+ * may sleep.
+ */
+/**
+ * duet_irqchip_create() - PIC pair, IOAPIC and default routes
+ * Context: vm->lock and vm->slots_lock held.
+ * Return: 0, -EEXIST, -EINVAL (there are vCPUs), -ENOMEM, -ENOSPC.
+ */
+int duet_irqchip_create(struct duet_vm *vm);
+/** duet_irqchip_get() / duet_irqchip_set() - one chip; -ENXIO, -EINVAL */
 int duet_irqchip_get(struct duet_vm *vm, struct kvm_irqchip *chip);
 int duet_irqchip_set(struct duet_vm *vm, const struct kvm_irqchip *chip);
+/**
+ * duet_pit_create() - Context: vm->lock and vm->slots_lock held.
+ * Return: 0, -ENOENT (no irqchip), -EEXIST, -EINVAL (flags), -ENOMEM, -ENOSPC.
+ */
 int duet_pit_create(struct duet_vm *vm, const struct kvm_pit_config *config);
+/* -ENXIO without a PIT */
 int duet_pit_get(struct duet_vm *vm, struct kvm_pit_state2 *ps);
 int duet_pit_set(struct duet_vm *vm, const struct kvm_pit_state2 *ps);
-/* KVM_IRQ_LINE(_STATUS): *status 1 delivered, 0 coalesced, -1 masked */
+int duet_reinject_control(struct duet_vm *vm,
+			  const struct kvm_reinject_control *rc);
+/**
+ * duet_irq_line() - KVM_IRQ_LINE(_STATUS): user space drives a GSI
+ * @status: may be NULL; how many took it, 0 coalesced, -1 masked. Asking for
+ *	it also asks for the RTC's ticks to be reported as coalesced until
+ *	their EOI.
+ * Context: no lock needed. Return: 0, -ENXIO.
+ */
 int duet_irq_line(struct duet_vm *vm, u32 gsi, int level, int *status);
+/** duet_set_gsi_routing() - Context: vm->lock held. -EINVAL, -EFAULT, -ENOMEM */
 int duet_set_gsi_routing(struct duet_vm *vm,
 			 struct kvm_irq_routing __user *routing);
+/** duet_signal_msi() - how many vCPUs took it; -ENXIO, -EINVAL (flags) */
 int duet_signal_msi(struct duet_vm *vm, const struct kvm_msi *msi);
-/* stops timers; no vCPU runs any more. Also frees the routes. */
+/**
+ * duet_irqfd() - KVM_IRQFD, with resample
+ * Context: no lock held. Return: 0, -EAGAIN (no irqchip), -EINVAL, -EBADF,
+ * -EBUSY (the eventfd has an irqfd), -ENOMEM.
+ */
+int duet_irqfd(struct duet_vm *vm, const struct kvm_irqfd *args);
+/** duet_irqfd_release() - detach all; the VM's file is being closed */
+void duet_irqfd_release(struct duet_vm *vm);
+/**
+ * duet_ioeventfd() - KVM_IOEVENTFD; the bus releases what is left
+ * Context: vm->slots_lock held. Return: 0, -EINVAL, -EBADF, -EEXIST, -ENOENT,
+ * -ENOMEM, -ENOSPC.
+ */
+int duet_ioeventfd(struct duet_vm *vm, const struct kvm_ioeventfd *args);
+/**
+ * duet_irqchip_destroy() - stops the PIT, takes the chips off the buses and
+ * frees them with the routes
+ *
+ * No vCPU runs any more; before duet_bus_destroy(). Local APICs are freed
+ * with their vCPUs, before or after.
+ * Context: no lock held, may sleep.
+ */
 void duet_irqchip_destroy(struct duet_vm *vm);
 
 /* vCPU side. */
@@ -45,6 +93,15 @@ int duet_lapic_set_base(struct duet_vcpu *vcpu, u64 value, bool host);
 /* x2APIC MSRs 0x800..0x8ff, IA32_TSC_DEADLINE (0x6e0): 0 or 1 (#GP) */
 int duet_lapic_msr_read(struct duet_vcpu *vcpu, u32 index, u64 *value);
 int duet_lapic_msr_write(struct duet_vcpu *vcpu, u32 index, u64 value);
+/**
+ * duet_lapic_mmio() - an access to the page at IA32_APIC_BASE
+ *
+ * Ask before the MMIO bus: every vCPU has its own page.
+ * Context: vCPU thread; takes raw locks only, interrupts may be off.
+ * Return: true if the access was to that page, and is done.
+ */
+bool duet_lapic_mmio(struct duet_vcpu *vcpu, gpa_t gpa, int len, void *data,
+		     bool write);
 /* the subset that can be done with interrupts off (EOI, ICR self, TPR...) */
 bool duet_lapic_msr_write_fast(struct duet_vcpu *vcpu, u32 index, u64 value);
 
@@ -70,10 +127,14 @@ void duet_lapic_sync_tpr(struct duet_vcpu *vcpu, u8 cr8);
  * Return: true if the MP state changed. vCPU thread, loaded.
  */
 bool duet_lapic_accept_events(struct duet_vcpu *vcpu);
-/** duet_lapic_has_events() - INIT, SIPI, or a fired timer waits */
+/** duet_lapic_has_events() - INIT or SIPI waits; any context */
 bool duet_lapic_has_events(struct duet_vcpu *vcpu);
-/** duet_lapic_timer_sync() - DUET_REQ_TIMER: put the fired timer into IRR */
+/**
+ * duet_lapic_timer_sync() - aim at the TSC deadline again
+ *
+ * After the guest's TSC was changed (DUET_REQ_TIMER); a timer that fires puts
+ * its vector into the IRR by itself. Context: vCPU thread.
+ */
 void duet_lapic_timer_sync(struct duet_vcpu *vcpu);
-/** duet_lapic_set_id_from_vcpu() ... CPUID or id changes need no call */
 
 #endif /* DUET_COMMON_IRQCHIP_H */
