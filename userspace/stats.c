@@ -79,7 +79,8 @@ static struct row *find_row(struct stats *st, const char *name)
 	st->row = row;
 	row += st->nr;
 	memset(row, 0, sizeof(*row));
-	snprintf(row->name, sizeof(row->name), "%s", name);
+	/* Cut to fit: the last byte stays 0. */
+	memcpy(row->name, name, strnlen(name, sizeof(row->name) - 1));
 	row->val = calloc(st->columns, sizeof(*row->val));
 	if (!row->val)
 		return NULL;

@@ -21,7 +21,7 @@ static uint64_t probe_read(void *dev, uint64_t off, unsigned int len)
 	last_off = off;
 	last_len = len;
 	calls++;
-	return 0x1122334455667788ULL >> (8 * off);
+	return 0x1122334455667788ULL >> (8 * (off & 7));
 }
 
 static void probe_write(void *dev, uint64_t off, unsigned int len,
