@@ -12,6 +12,9 @@
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include <linux/smp.h>
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+#include <trace/events/ipi.h>	/* smp_send_reschedule() traces */
+#endif
 
 /* To RCU, a guest's turn is as good as user mode. */
 static inline void duet_note_guest_entry(void)

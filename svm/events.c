@@ -14,6 +14,7 @@
 #include <asm/debugreg.h>
 #include <asm/processor-flags.h>
 #include <asm/trapnr.h>
+#include "common/compat.h"
 #include "svm/svm.h"
 
 #define STEP_FLAGS	(X86_EFLAGS_TF | X86_EFLAGS_RF)

@@ -25,7 +25,7 @@
 #define CPUID_SVM_PAUSE_THRESH	BIT(12)
 
 #define VM_CR_SVMDIS		BIT(4)		/* APM vol. 2, 15.30.1 */
-#define TSC_RATIO_ONE		(1ULL << 32)	/* APM vol. 2, 15.30.5 */
+#define TSC_RATIO_ONE_HIGH	1		/* APM vol. 2, 15.30.5 */
 
 #define IOPM_ORDER		2		/* 12 KiB (APM vol. 2, 15.10.1) */
 
@@ -214,7 +214,7 @@ int svm_cpu_on(void)
 	wrmsrl(MSR_VM_HSAVE_PA, __sme_set(page_to_phys(c->host_save)));
 	/* Somebody before us may have left another ratio. */
 	if (boot_cpu_has(X86_FEATURE_TSCRATEMSR))
-		wrmsrl(MSR_AMD64_TSC_RATIO, TSC_RATIO_ONE);
+		wrmsr(MSR_AMD64_TSC_RATIO, 0, TSC_RATIO_ONE_HIGH);
 	c->on = true;
 	return 0;
 }

@@ -42,7 +42,7 @@ static const u8 svm_shadow_paging[] = {
 	INTERCEPT_CR_READ(3), INTERCEPT_CR_WRITE(3), INTERCEPT_INVLPG,
 };
 
-#define DR7_FIXED_1		0x400	/* APM vol. 2, 13.1.1.4 */
+#define SVM_DR7_RESET		0x400	/* APM vol. 2, 13.1.1.4 */
 
 /* A vCPU waits for a lock: PAUSE exits (APM vol. 2, 15.14.4). */
 #define SVM_PAUSE_COUNT		3000
@@ -112,7 +112,7 @@ static void svm_init_vmcb(struct svm_vcpu *svm)
 	svm->vmcb->save.efer = EFER_SVME;
 	svm->vmcb->save.rflags = X86_EFLAGS_FIXED;
 	svm->vmcb->save.dr6 = SVM_DR6_NONE;
-	svm->vmcb->save.dr7 = DR7_FIXED_1;
+	svm->vmcb->save.dr7 = SVM_DR7_RESET;
 	svm->vmcb->save.g_pat = 0x0007040600070406ULL;	/* APM vol. 2, 7.8.2 */
 }
 
