@@ -97,8 +97,10 @@ static const struct feature_row {
 	  F(AMD_STIBP_ALWAYS_ON),
 	  0 },
 	{ 0x80000021, 0, EAX, CPUID_8000_0021_EAX,
-	  /* no nested data breakpoints, LFENCE serializes, null selector
-	   * clears the base (APM vol. 3, E.4.16) */
+	  /*
+	   * no nested data breakpoints, LFENCE serializes, null selector
+	   * clears the base (APM vol. 3, E.4.16)
+	   */
 	  BIT(0) | BIT(2) | BIT(6), 0 },
 };
 

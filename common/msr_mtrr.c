@@ -10,8 +10,8 @@
 #define MTRR_TYPES	0x73	/* UC, WC, WT, WP, WB (SDM vol. 3, 12.11.1) */
 #define PAT_TYPES	0xf3	/* and UC- (SDM vol. 3, 12.12.2) */
 
-#define MTRR_CAP_WC	BIT(10)
-#define MTRR_CAP_FIX	BIT(8)
+#define CAP_WC	BIT(10)
+#define CAP_FIX	BIT(8)
 #define DEF_TYPE_BITS	(GENMASK_ULL(11, 10) | GENMASK_ULL(7, 0))
 #define VAR_FIRST	0x200
 #define VAR_LAST	(VAR_FIRST + 2 * DUET_NR_VAR_MTRRS - 1)
@@ -81,7 +81,7 @@ int duet_mtrr_get(struct duet_vcpu *vcpu, u32 index, u64 *value, bool host)
 	u64 *reg;
 
 	if (index == MSR_MTRRcap) {
-		*value = MTRR_CAP_WC | MTRR_CAP_FIX | DUET_NR_VAR_MTRRS;
+		*value = CAP_WC | CAP_FIX | DUET_NR_VAR_MTRRS;
 		return 0;
 	}
 	reg = mtrr(vcpu, index);
