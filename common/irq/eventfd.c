@@ -256,17 +256,16 @@ int duet_irqfd(struct duet_vm *vm, const struct kvm_irqfd *args)
 
 	if (args->flags & ~(KVM_IRQFD_FLAG_DEASSIGN | KVM_IRQFD_FLAG_RESAMPLE))
 		return -EINVAL;
-	if (!chip)
-		return args->flags & KVM_IRQFD_FLAG_DEASSIGN ? -EINVAL : -EAGAIN;
 	if (args->gsi >= DUET_MAX_ROUTES)
 		return -EINVAL;
 	if (!(args->flags & KVM_IRQFD_FLAG_DEASSIGN))
-		return irqfd_assign(chip, args);
+		return chip ? irqfd_assign(chip, args) : -EAGAIN;
 
 	ctx = eventfd_ctx_fdget(args->fd);
 	if (IS_ERR(ctx))
 		return PTR_ERR(ctx);
-	irqfd_detach(chip, ctx, args->gsi);
+	if (chip)
+		irqfd_detach(chip, ctx, args->gsi);
 	eventfd_ctx_put(ctx);
 	return 0;
 }

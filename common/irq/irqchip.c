@@ -38,8 +38,9 @@ int duet_irqchip_create(struct duet_vm *vm)
 	err = duet_ioapic_create(chip);
 	if (err)
 		goto pic;
-	vm->irqchip = chip;
-	vm->has_irqchip = true;
+	/* KVM_IRQ_LINE, KVM_SIGNAL_MSI and KVM_IRQFD take no lock */
+	smp_store_release(&vm->irqchip, chip);
+	smp_store_release(&vm->has_irqchip, true);
 	return 0;
 
 pic:

@@ -389,7 +389,11 @@ int duet_lapic_set(struct duet_vcpu *vcpu, const struct kvm_lapic_state *s)
 	duet_lapic_timer_cancel(l);
 	memcpy(l->regs, s->regs, sizeof(s->regs));
 	duet_lapic_sanitise(l);
-	count = duet_lapic_reg(l, APIC_TMCCT);
+	count = min(duet_lapic_reg(l, APIC_TMCCT),
+		    duet_lapic_reg(l, APIC_TMICT));
+	/* a periodic timer never stands still */
+	if (!count && (duet_lapic_reg(l, APIC_LVTT) & APIC_LVT_TIMER_PERIODIC))
+		count = duet_lapic_reg(l, APIC_TMICT);
 	duet_lapic_timer_divide(l);
 	duet_lapic_timer_start(l, count);
 	duet_lapic_refresh(l);

@@ -244,7 +244,8 @@ bool duet_lapic_mmio(struct duet_vcpu *vcpu, gpa_t gpa, int len, void *data,
 		mmio_read(l, offset, len, data);
 	} else if (len == 4 && !(offset & 0xf)) {
 		memcpy(&val, data, sizeof(val));
-		if (write_reg(l, offset, val))
+		/* to a read-only register it is not an error */
+		if (write_reg(l, offset, val) && read_reg(l, offset, &val))
 			duet_lapic_error(l, APIC_ESR_ILLREGA);
 	}
 	return true;

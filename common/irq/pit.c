@@ -237,7 +237,7 @@ void duet_pit_acked(struct duet_pit *pit)
 		return;
 	/* orders against tick(): it adds to pending, then looks at acked */
 	atomic_set(&pit->acked, 1);
-	smp_mb();
+	smp_mb();	/* pairs with atomic_xchg() in inject() */
 	if (atomic_dec_if_positive(&pit->pending) > 0)
 		inject(pit);
 }
