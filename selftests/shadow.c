@@ -21,20 +21,31 @@ static void guest_taken(struct trap *t)
 	apic_eoi();
 }
 
+/*
+ * How often a wrong place is forgiven: on QEMU's TCG a physical interrupt that
+ * hits the shadow makes an exit, after which VMRUN has forgotten the shadow.
+ */
+static volatile unsigned int forgive;
+
 /* Runs @insns with VEC pending and IF clear; it must be taken at label 2. */
 #define PENDING(insns)							\
 	do {								\
+		unsigned int try_ = 0;					\
 		uint64_t want_;						\
 									\
-		taken = 0;						\
-		cli();							\
-		apic_self_ipi(VEC);					\
-		GUEST_REQUIRE(apic_bit(APIC_IRR, VEC));			\
-		asm volatile("movq $2f, %0\n\t" insns "\n\tnop; nop"	\
-			     : "=m" (want_) : : "rax", "rbx", "rcx",	\
-			     "rdx", "rsi", "memory", "cc");		\
-		cli();							\
-		GUEST_EQ(taken, 1);					\
+		do {							\
+			taken = 0;					\
+			cli();						\
+			apic_self_ipi(VEC);				\
+			GUEST_REQUIRE(apic_bit(APIC_IRR, VEC));		\
+			asm volatile("movq $2f, %0\n\t" insns		\
+				     "\n\tnop; nop"			\
+				     : "=m" (want_) : : "rax", "rbx",	\
+				     "rcx", "rdx", "rsi", "memory",	\
+				     "cc");				\
+			cli();						\
+			GUEST_EQ(taken, 1);				\
+		} while (taken_rip != want_ && try_++ < forgive);	\
 		GUEST_EQ(taken_rip, want_);				\
 	} while (0)
 
@@ -70,18 +81,21 @@ static void guest_sti_exits(void)
 	guest_done();
 }
 
-/* OUT to user space in the shadow. */
-static void guest_sti_out(void)
-{
-	guest_setup();
-	/* The first touch has exits of its own, in which TCG loses a shadow. */
-	*(volatile uint32_t *)0x50000000 = 0;
-	PENDING("movl $0x99, %%edx; sti; outb %%al, %%dx; 2:");
-	PENDING("movl $0x99, %%edx; sti; inb %%dx, %%al; 2:");
-	PENDING("movl $0x50000000, %%ebx; sti; movl %%eax, (%%rbx); 2:");
-	PENDING("movl $0x50000000, %%ebx; sti; movl (%%rbx), %%eax; 2:");
-	guest_done();
+/* An exit to user space in the shadow. */
+#define GUEST_USER(name, insns)						\
+static void name(void)							\
+{									\
+	guest_setup();							\
+	/* A first touch has exits of its own: not in the shadow. */	\
+	*(volatile uint32_t *)0x50000000 = 0;				\
+	PENDING("movl $0x50000000, %%ebx; movl $0x99, %%edx;" insns);	\
+	guest_done();							\
 }
+
+GUEST_USER(guest_sti_out, "sti; outb %%al, %%dx; 2:")
+GUEST_USER(guest_sti_in, "sti; inb %%dx, %%al; 2:")
+GUEST_USER(guest_sti_store, "sti; movl %%eax, (%%rbx); 2:")
+GUEST_USER(guest_sti_load, "sti; movl (%%rbx), %%eax; 2:")
 
 static void guest_sti_cli(void)
 {
@@ -116,6 +130,7 @@ static struct vcpu *start(void (*fn)(void))
 	struct vcpu *v = vcpu_create(vm_create(VM_IRQCHIP), 0);
 
 	vcpu_start(v, fn);
+	forgive = host_is_tcg() ? 3 : 0;
 	return v;
 }
 
@@ -134,19 +149,28 @@ static void sti_exits(void)
 	expect_done(start(guest_sti_exits));
 }
 
-static void sti_out(void)
+static void sti_user_one(void (*fn)(void), int reason)
 {
-	struct vcpu *v = start(guest_sti_out);
+	struct vcpu *v = start(fn);
+	unsigned int n = 0;
 
 	vcpu_expect(v, KVM_EXIT_MMIO);
-	vcpu_expect(v, KVM_EXIT_IO);
-	REQUIRE_EQ(v->run->io.port, 0x99);
-	REQUIRE_EQ(v->run->if_flag, 1);
-	vcpu_expect(v, KVM_EXIT_IO);
-	REQUIRE_EQ(v->run->io.port, 0x99);
-	vcpu_expect(v, KVM_EXIT_MMIO);
-	vcpu_expect(v, KVM_EXIT_MMIO);
-	expect_done(v);
+	while (vcpu_run(v) == reason && !ucall_get(v)) {
+		REQUIRE_EQ(v->run->if_flag, 1);
+		REQUIRE(n++ <= forgive);
+	}
+	if (!ucall_get(v))
+		exit_unexpected(__FILE__, __LINE__, v);
+	REQUIRE(n > 0);
+	vm_destroy(v->vm, v);
+}
+
+static void sti_out(void)
+{
+	sti_user_one(guest_sti_out, KVM_EXIT_IO);
+	sti_user_one(guest_sti_in, KVM_EXIT_IO);
+	sti_user_one(guest_sti_store, KVM_EXIT_MMIO);
+	sti_user_one(guest_sti_load, KVM_EXIT_MMIO);
 }
 
 static void sti_cli(void)
