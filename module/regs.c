@@ -268,6 +268,7 @@ int duet_set_sregs(struct duet_vcpu *vcpu, const struct kvm_sregs *sregs)
 	set_segments(vcpu, sregs);
 	set_control(vcpu, sregs);
 	duet_set_cr8(vcpu, sregs->cr8 & 0xf);
+	duet_ops->set_tpr(vcpu, sregs->cr8 & 0xf, duet_irq_highest(vcpu));
 	duet_cpuid_refresh(vcpu);
 	unhalt_at_reset(vcpu);
 
