@@ -126,7 +126,7 @@ unsigned int uart_rx_space(const struct uart *u)
 
 bool uart_rx_wanted(const struct uart *u)
 {
-	return u->ier & UART_IER_RDI;
+	return u->ier & UART_IER_RDI && u->mcr & UART_MCR_RTS;
 }
 
 void uart_rx(struct uart *u, uint8_t byte)

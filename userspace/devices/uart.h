@@ -55,7 +55,7 @@ void uart_write(struct uart *u, unsigned int off, uint8_t val);
 /** uart_rx_space() - bytes that can arrive without an overrun */
 unsigned int uart_rx_space(const struct uart *u);
 
-/** uart_rx_wanted() - whether the guest has receive interrupts enabled */
+/** uart_rx_wanted() - receive interrupts are on and RTS ("send!") is asserted */
 bool uart_rx_wanted(const struct uart *u);
 
 /** uart_rx() - a byte arrives on the line; an overrun if there is no room */

@@ -6,15 +6,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "args.h"
 #include "guest_mem.h"
+#include "run.h"
 #include "stats.h"
 #include "tests/tap.h"
 #include "vcpu.h"
@@ -22,6 +28,7 @@
 
 int __real_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, ...);
+int __real_ioctl(int fd, unsigned long req, ...);
 int __wrap_ioctl(int fd, unsigned long req, ...);
 
 /* The played device: what the next test wants of it. */
@@ -35,6 +42,7 @@ static struct {
 	unsigned long failing;		/* a request that gets EINVAL */
 	unsigned int slots;
 	unsigned int cpuid_entries;
+	uint32_t exit_at_once;		/* exit reason of the first KVM_RUN */
 	int order;			/* of the calls below */
 	int irqchip_at, vcpu_at;
 } dev;
@@ -65,6 +73,34 @@ static int played_cpuid(struct kvm_cpuid2 *table)
 	for (i = 0; i < table->nent; i++)
 		table->entries[i].function = 0x40000000 + i;
 	return 0;
+}
+
+static struct kvm_run *vcpu_run;
+
+static int played_vcpu(void)
+{
+	int fd = memfd_create("vcpu", 0);
+
+	if (ftruncate(fd, dev.map_size))
+		return -1;
+	vcpu_run = mmap(NULL, dev.map_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			fd, 0);
+	return fd;
+}
+
+/* A guest that spins, until it is kicked; or what the test wants instead. */
+static int played_run(void)
+{
+	const struct timespec tick = { .tv_nsec = 10 * 1000 * 1000 };
+
+	if (dev.exit_at_once) {
+		vcpu_run->exit_reason = dev.exit_at_once;
+		return 0;
+	}
+	while (!__atomic_load_n(&vcpu_run->immediate_exit, __ATOMIC_SEQ_CST))
+		nanosleep(&tick, NULL);
+	errno = EINTR;
+	return -1;
 }
 
 int __wrap_ioctl(int fd, unsigned long req, ...)
@@ -108,7 +144,9 @@ int __wrap_ioctl(int fd, unsigned long req, ...)
 		return 0;
 	case KVM_CREATE_VCPU:
 		dev.vcpu_at = ++dev.order;
-		return memfd_create("vcpu", 0);
+		return played_vcpu();
+	case KVM_RUN:
+		return played_run();
 	case KVM_GET_SUPPORTED_CPUID:
 		return played_cpuid((void *)arg);
 	case KVM_SET_MSRS:
@@ -285,6 +323,115 @@ static void test_cpuid(void)
 	free(t);
 }
 
+/*
+ * The terminal: the launcher runs in a child whose terminal is a pty. However
+ * it ends, the pty has to be as it was.
+ */
+static char raw_path[64];
+
+static pid_t start_child(int *pty, struct termios *before)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY);
+	int slave;
+	pid_t pid;
+
+	CHECK(master >= 0 && !grantpt(master) && !unlockpt(master));
+	slave = __real_open(ptsname(master), O_RDWR | O_NOCTTY);
+	CHECK(slave >= 0 && !tcgetattr(slave, before));
+	pid = fork();
+	if (pid == 0) {
+		setsid();
+		__real_ioctl(slave, TIOCSCTTY, 0);
+		dup2(slave, 0);
+		dup2(slave, 1);
+		dup2(slave, 2);
+		exit(run_vm(&opts));
+	}
+	close(slave);
+	*pty = master;
+	return pid;
+}
+
+static bool pty_is_raw(int pty)
+{
+	struct termios t;
+
+	return !tcgetattr(pty, &t) && !(t.c_lflag & (ICANON | ECHO | ISIG));
+}
+
+static bool wait_raw(int pty)
+{
+	const struct timespec tick = { .tv_nsec = 10 * 1000 * 1000 };
+	unsigned int i;
+
+	for (i = 0; i < 500 && !pty_is_raw(pty); i++)
+		nanosleep(&tick, NULL);
+	return pty_is_raw(pty);
+}
+
+/* One run: what is done to it, and what its end has to look like. */
+static void one_end(const char *keys, int sig, int want_exit, int want_sig)
+{
+	struct termios before, after;
+	int pty, status = 0;
+	char buf[4096];
+	pid_t pid;
+
+	pid = start_child(&pty, &before);
+	if (!dev.exit_at_once && !opts.timeout)
+		CHECK(wait_raw(pty));
+	if (keys)
+		CHECK(write(pty, keys, strlen(keys)) == (ssize_t)strlen(keys));
+	if (sig)
+		kill(pid, sig);
+	CHECK(waitpid(pid, &status, 0) == pid);
+	if (want_sig)
+		CHECK(WIFSIGNALED(status) && WTERMSIG(status) == want_sig);
+	else
+		CHECK(WIFEXITED(status) && WEXITSTATUS(status) == want_exit);
+	CHECK(!tcgetattr(pty, &after));
+	CHECK(after.c_lflag == before.c_lflag &&
+	      after.c_iflag == before.c_iflag &&
+	      after.c_oflag == before.c_oflag &&
+	      after.c_cflag == before.c_cflag);
+	while (read(pty, buf, sizeof(buf)) > 0)
+		;
+	close(pty);
+}
+
+static void test_terminal(void)
+{
+	int fd = memfd_create("raw", 0);
+
+	CHECK(write(fd, "\xf4", 1) == 1);
+	snprintf(raw_path, sizeof(raw_path), "/proc/self/fd/%d", fd);
+	reset_device();
+	opts.raw = raw_path;
+	opts.kernel = NULL;
+	opts.memory = MIB(2);
+	one_end("\001x", 0, VM_QUIT, 0);
+	/* Ctrl-c is the guest's, Ctrl-a a is none. */
+	one_end("\003\001a\001x", 0, VM_QUIT, 0);
+	one_end(NULL, SIGTERM, VM_SIGNAL + SIGTERM, 0);
+	one_end(NULL, SIGINT, VM_SIGNAL + SIGINT, 0);
+	one_end(NULL, SIGHUP, VM_SIGNAL + SIGHUP, 0);
+	one_end(NULL, SIGQUIT, VM_SIGNAL + SIGQUIT, 0);
+	one_end(NULL, SIGSEGV, 0, SIGSEGV);
+	one_end(NULL, SIGABRT, 0, SIGABRT);
+	opts.timeout = 1;
+	one_end(NULL, 0, VM_TIMEOUT, 0);
+	opts.timeout = 0;
+	dev.exit_at_once = KVM_EXIT_HLT;
+	one_end(NULL, 0, VM_POWER_OFF, 0);
+	dev.exit_at_once = KVM_EXIT_SHUTDOWN;
+	one_end(NULL, 0, VM_TRIPLE_FAULT, 0);
+	dev.exit_at_once = KVM_EXIT_FAIL_ENTRY;
+	one_end(NULL, 0, VM_ERROR, 0);
+	dev.exit_at_once = 9999;
+	one_end(NULL, 0, VM_ERROR, 0);
+	close(fd);
+}
+
 #define NAME	32
 #define ROWS	5
 
@@ -320,6 +467,9 @@ static struct stats_file make_stats(void)
 	return f;
 }
 
+/* Bytes after the file's end that are there as well. */
+static size_t padding;
+
 static int read_stats(struct stats *st, const struct stats_file *f, size_t len,
 		      unsigned int column)
 {
@@ -327,6 +477,7 @@ static int read_stats(struct stats *st, const struct stats_file *f, size_t len,
 	int ret;
 
 	CHECK(fd >= 0 && write(fd, f, len) == (ssize_t)len);
+	CHECK(ftruncate(fd, len + padding) == 0);
 	ret = stats_read_fd(st, fd, column);
 	close(fd);
 	return ret;
@@ -365,6 +516,12 @@ static void test_stats_bad(void)
 	for (cut = 0; cut < offsetof(struct stats_file, data) + 32; cut += 7)
 		if (!CHECK(read_stats(st, &f, cut, 0) == -EPROTO))
 			break;
+	padding = 65536;
+	f.hdr.name_size = 257;
+	CHECK(read_stats(st, &f, sizeof(f), 0) == -EPROTO);
+	f.hdr.name_size = 4096;
+	CHECK(read_stats(st, &f, sizeof(f), 0) == -EPROTO);
+	padding = 0;
 	f.hdr.name_size = 0xffffffff;
 	CHECK(read_stats(st, &f, sizeof(f), 0) == -EPROTO);
 	f.hdr.name_size = 0;
@@ -392,6 +549,8 @@ const struct test api_tests[] = {
 	{ "vCPU: created after the irqchip; CPUID tables of any size",
 	  test_vcpu },
 	{ "CPUID: APIC id and topology per vCPU", test_cpuid },
+	{ "terminal: restored on every way out, with the right status",
+	  test_terminal },
 	{ "statistics: sorted, summed, exits only", test_stats },
 	{ "statistics: truncated and hostile ones are refused",
 	  test_stats_bad },

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "args.h"
 #include "devices/device.h"
@@ -129,6 +130,11 @@ static void test_cmos_set(void)
 
 	fake_now = 1767323045;
 	cmos_init(&c, clock_now, MIB(256), 0);
+	/* To stop and start it alone changes nothing. */
+	fake_now += 50;
+	cmos_set(&c, 11, 0x82);
+	cmos_set(&c, 11, 0x02);
+	CHECK(cmos(&c, 0) == 0x55 && cmos(&c, 2) == 0x04);
 	/* As rtc_cmos does it: stop, set all, start. */
 	cmos_set(&c, 11, 0x82);
 	cmos_set(&c, 0, 0x30);
@@ -218,6 +224,20 @@ static void test_power_off(void)
 	vm_exit(&vm);
 }
 
+/* The clock of the code under test, moved on by the tests. */
+static time_t time_warp;
+
+int __real_clock_gettime(clockid_t id, struct timespec *t);
+int __wrap_clock_gettime(clockid_t id, struct timespec *t);
+
+int __wrap_clock_gettime(clockid_t id, struct timespec *t)
+{
+	int ret = __real_clock_gettime(id, t);
+
+	t->tv_sec += time_warp;
+	return ret;
+}
+
 static void test_pm1_event(void)
 {
 	struct vm vm;
@@ -229,6 +249,13 @@ static void test_pm1_event(void)
 	out(&vm, PM1_EVT_PORT, 0xffff, 2);
 	CHECK(in(&vm, PM1_EVT_PORT, 2) == 0);
 	CHECK(in(&vm, PM1_EVT_PORT + 2, 2) == 0x0721);
+	/* Half a turn of 32 bits at 3.579545 MHz: the top bit changes. */
+	time_warp += 600;
+	CHECK(in(&vm, PM1_EVT_PORT, 2) == 1);
+	out(&vm, PM1_EVT_PORT, 0xfffe, 2);	/* ones clear, zeroes do not */
+	CHECK(in(&vm, PM1_EVT_PORT, 2) == 1);
+	out(&vm, PM1_EVT_PORT, 1, 1);
+	CHECK(in(&vm, PM1_EVT_PORT, 2) == 0);
 	CHECK(!vm_ended(&vm));
 	vm_exit(&vm);
 }
@@ -247,6 +274,9 @@ static void test_pm_timer(void)
 			break;
 	}
 	CHECK(b - a > 0 && b - a < 3579545);
+	time_warp += 100;
+	a = in(&vm, PM_TMR_PORT, 4);
+	CHECK(a - b >= 357954500 && a - b < 357954500 + 3579545);
 	vm_exit(&vm);
 }
 
@@ -256,7 +286,7 @@ static void test_reset(void)
 
 	start_vm(&vm);
 	/* PCI's configuration address passes over the reset register. */
-	out(&vm, 0xcf8, 0x80000600, 4);
+	out(&vm, 0xcf8, 0x80000604, 4);
 	CHECK(!vm_ended(&vm) && in(&vm, 0xcf8, 4) == 0xffffffff);
 	out(&vm, RESET_PORT, 0x02, 1);
 	CHECK(!vm_ended(&vm) && in(&vm, RESET_PORT, 1) == 0x02);
