@@ -195,6 +195,8 @@ static void decode_sizes(struct emulate_ctxt *ctxt)
 
 		insn->opsize = big != toggle ? 4 : 2;
 	}
+	if ((flags & OP_MIN32) && insn->opsize < 4)
+		insn->opsize = 4;
 	if (flags & OP_CR)
 		insn->opsize = in_long64(ctxt) ? 8 : 4;
 	if (flags & OP_BYTE)
@@ -528,6 +530,10 @@ static int check_legal(struct emulate_ctxt *ctxt)
 	    ((flags & OP_NOREAL) && in_real_or_v86(ctxt)) ||
 	    ((flags & OP_MEM) && !memory) || ((flags & OP_REG) && memory))
 		return raise_ud(ctxt);
+	if ((flags & OP_NP) && (insn->prefixes & (EMULATE_PREFIX_OPSIZE |
+						  EMULATE_PREFIX_REP |
+						  EMULATE_PREFIX_REPNE)))
+		return raise_ud(ctxt);
 	if ((insn->prefixes & EMULATE_PREFIX_LOCK) &&
 	    !((flags & OP_LOCK) && (memory || (flags & OP_CR))))
 		return raise_ud(ctxt);
@@ -567,7 +573,7 @@ static int decode_rest(struct emulate_ctxt *ctxt)
 		if (insn->flags & OP_GROUP)
 			select_group(ctxt);
 	}
-	if (insn->flags & OP_D64_BYTES)
+	if (insn->flags & OP_EXTRQ)
 		decode_0f78(insn);
 	decode_sizes(ctxt);
 	return decode_immediate(ctxt);

@@ -43,9 +43,31 @@ static int check_sse(struct emulate_ctxt *ctxt)
 	return EMULATE_CONTINUE;
 }
 
+/* Misalignment is #GP, before anything that the segment has to say. */
+static int check_aligned(struct emulate_ctxt *ctxt)
+{
+	u32 seg = ctxt->insn.seg;
+	struct emulate_segment segment = { 0 };
+	int rc = EMULATE_CONTINUE;
+
+	if (!in_long64(ctxt) || seg == EMULATE_FS || seg == EMULATE_GS)
+		rc = ctxt->ops->segment(ctxt, seg, &segment);
+	if (!rc && ((segment.base + ctxt->ea) & 15))
+		rc = raise_gp(ctxt);
+	return rc;
+}
+
+static int operand_linear(struct emulate_ctxt *ctxt, u32 bytes, bool aligned,
+			  bool write, u64 *linear)
+{
+	int rc = aligned ? check_aligned(ctxt) : EMULATE_CONTINUE;
+
+	return rc ? rc : emulate_linear(ctxt, ctxt->insn.seg, ctxt->ea, bytes,
+					write, linear);
+}
+
 /*
- * Move @bytes bytes from the operand in memory or register into @xmm at @at; the
- * rest of @xmm stays.
+ * Copy @bytes bytes from the operand in memory or an XMM register to @to.
  */
 static int get_rm(struct emulate_ctxt *ctxt, u8 *to, u32 bytes, bool aligned)
 {
@@ -58,10 +80,7 @@ static int get_rm(struct emulate_ctxt *ctxt, u8 *to, u32 bytes, bool aligned)
 		memcpy(to, xmm, bytes);
 		return rc;
 	}
-	rc = emulate_linear(ctxt, ctxt->insn.seg, ctxt->ea, bytes, false,
-			    &linear);
-	if (!rc && aligned && (linear & 15))
-		rc = raise_gp(ctxt);
+	rc = operand_linear(ctxt, bytes, aligned, false, &linear);
 	if (!rc)
 		rc = emulate_mem_read(ctxt, linear, to, bytes,
 				      EMULATE_ACCESS_READ);
@@ -81,10 +100,7 @@ static int put_rm(struct emulate_ctxt *ctxt, const u8 *from, u32 bytes,
 		return rc ? rc : ctxt->ops->xmm_write(ctxt, ctxt->insn.rm,
 						      xmm);
 	}
-	rc = emulate_linear(ctxt, ctxt->insn.seg, ctxt->ea, bytes, true,
-			    &linear);
-	if (!rc && aligned && (linear & 15))
-		rc = raise_gp(ctxt);
+	rc = operand_linear(ctxt, bytes, aligned, true, &linear);
 	if (!rc)
 		rc = emulate_mem_write(ctxt, linear, from, bytes,
 				       EMULATE_ACCESS_WRITE);
@@ -265,13 +281,4 @@ int op_sse_lddqu(struct emulate_ctxt *ctxt)
 		return EMULATE_UNHANDLEABLE;
 	rc = check_sse(ctxt);
 	return rc ? rc : load(ctxt, 16, false, true);
-}
-
-/* 0F C3: MOVNTI; general registers, so no check of CR0 and CR4 */
-int op_movnti(struct emulate_ctxt *ctxt)
-{
-	if (mandatory_prefix(ctxt) != PREFIX_NONE)
-		return raise_ud(ctxt);
-	ctxt->dst.value = ctxt->src.value;
-	return EMULATE_CONTINUE;
 }

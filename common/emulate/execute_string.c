@@ -237,13 +237,19 @@ static int do_port(struct emulate_ctxt *ctxt, struct string *string,
 {
 	bool in = !(ctxt->insn.opcode & 2);
 	u16 port = reg_read(ctxt, EMULATE_RDX, 2);
-	int rc = emulate_check_io(ctxt, port, string->bytes);
 
-	if (rc)
-		return rc;
 	if (ctxt->ops->string_io)
 		return do_string_io(ctxt, string, in, port, limit);
 	return in ? do_ins(ctxt, string, port) : do_outs(ctxt, string, port);
+}
+
+/* The port has to be allowed even if the count is zero. */
+static int check_port(struct emulate_ctxt *ctxt, const struct string *string)
+{
+	if ((ctxt->insn.opcode & 0xfc) != 0x6c)
+		return EMULATE_CONTINUE;
+	return emulate_check_io(ctxt, reg_read(ctxt, EMULATE_RDX, 2),
+				string->bytes);
 }
 
 static int iterate(struct emulate_ctxt *ctxt, struct string *string,
@@ -301,7 +307,8 @@ static bool condition_ends(struct emulate_ctxt *ctxt)
 
 /*
  * Flags wait until the whole instruction is complete: a fault in the middle of
- * REP CMPS leaves those from before it (SDM vol. 2, REP).
+ * REP CMPS leaves those from before it (SDM vol. 2, REP; AMD's processors leave
+ * those of the last iteration).
  */
 int emulate_string(struct emulate_ctxt *ctxt)
 {
@@ -310,6 +317,9 @@ int emulate_string(struct emulate_ctxt *ctxt)
 	int rc;
 
 	describe(ctxt, &string);
+	rc = check_port(ctxt, &string);
+	if (rc)
+		return rc;
 	if (ctxt->rflags & FLAG_TF)
 		limit = 1;
 	if (string.repeat && !reg_read(ctxt, EMULATE_RCX, string.adsize))

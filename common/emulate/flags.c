@@ -198,8 +198,8 @@ u64 flags_shift(struct emulate_ctxt *ctxt, u32 op, u64 value, u32 count,
 }
 
 /*
- * SHLD, SHRD. A count above 16 with 16-bit operands has no defined result; here
- * the operand is taken as value:fill:value, as most processors do.
+ * SHLD, SHRD. A count above 16 with 16-bit operands has no defined result, and
+ * processors differ; here the operand is taken as value:fill:value.
  */
 u64 flags_double_shift(struct emulate_ctxt *ctxt, bool right, u64 value,
 		       u64 fill, u32 count, u32 bytes)

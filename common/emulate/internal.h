@@ -71,7 +71,9 @@
 #define OP_ATOMIC	0x00100000	/* locked without LOCK: XCHG */
 #define OP_BITS		0x00200000	/* register bit offset moves the operand */
 #define OP_NOREAL	0x00400000	/* #UD in real and virtual-8086 mode */
-#define OP_D64_BYTES	0x00800000	/* two immediate bytes with 66, F2 */
+#define OP_EXTRQ	0x00800000	/* two immediate bytes with 66, F2 */
+#define OP_MIN32	0x01000000	/* operand size is 32 or 64 bits */
+#define OP_NP		0x02000000	/* #UD with 66, F2, F3 */
 
 /* Operand forms of a row. */
 enum {
@@ -371,6 +373,5 @@ int op_sse_mov(struct emulate_ctxt *ctxt);
 int op_sse_movd(struct emulate_ctxt *ctxt);
 int op_sse_movq(struct emulate_ctxt *ctxt);
 int op_sse_lddqu(struct emulate_ctxt *ctxt);
-int op_movnti(struct emulate_ctxt *ctxt);
 
 #endif

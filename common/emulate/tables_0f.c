@@ -120,7 +120,7 @@ const struct emulate_opcode emulate_two_byte[256] = {
 	[0x70 ... 0x73] = SSE_IMM,
 	[0x74 ... 0x76] = SSE,
 	[0x77] = LENGTH(0),		/* EMMS */
-	[0x78] = LENGTH(OP_MODRM | OP_D64_BYTES),
+	[0x78] = LENGTH(OP_MODRM | OP_EXTRQ),
 	[0x79 ... 0x7d] = SSE,
 	[0x7e] = ROW(op_sse_movd, NONE, NONE, OP_MODRM),
 	[0x7f] = ROW(op_sse_mov, NONE, ADDR, OP_MODRM),
@@ -163,7 +163,8 @@ const struct emulate_opcode emulate_two_byte[256] = {
 	[0xc0] = ROW(op_xadd, RM, REG, OP_MODRM | OP_BYTE | OP_LOCK),
 	[0xc1] = ROW(op_xadd, RM, REG, OP_MODRM | OP_LOCK),
 	[0xc2] = SSE_IMM,
-	[0xc3] = ROW(op_movnti, RM, REG, OP_MODRM | OP_MEM | OP_LOAD),
+	[0xc3] = ROW(op_mov, RM, REG,		/* MOVNTI */
+		     OP_MODRM | OP_MEM | OP_LOAD | OP_MIN32 | OP_NP),
 	[0xc4 ... 0xc6] = SSE_IMM,
 	[0xc7] = GROUP(group9, NONE, NONE, 0),
 	EIGHT(0xc8, BSWAP),
