@@ -14,6 +14,7 @@
 #include <asm/nospec-branch.h>
 #include <asm/spec-ctrl.h>
 #include <asm/special_insns.h>
+#include <asm/trapnr.h>
 #include "svm/svm.h"
 
 /*
@@ -67,6 +68,47 @@ static void svm_load_breakpoints(struct svm_vcpu *svm)
 	set_debugreg(dr[1], 1);
 	set_debugreg(dr[2], 2);
 	set_debugreg(dr[3], 3);
+}
+
+/*
+ * A guest that touches a debug register will touch more of them: until the
+ * next exit it has them all. Not while user space debugs it.
+ */
+static bool svm_give_breakpoints(struct svm_vcpu *svm)
+{
+	if (svm->vcpu.guest_debug || svm->dr_direct)
+		return false;
+	svm->dr_direct = true;
+	svm_intercept_dr(svm, false);
+	svm_load_breakpoints(svm);
+	svm->vmcb->save.dr6 = svm->vcpu.state.dr6;
+	svm_dirty(svm, VMCB_CLEAN_DR);
+	return true;
+}
+
+static void svm_take_breakpoints(struct svm_vcpu *svm)
+{
+	struct vmcb *vmcb = svm->vmcb;
+	struct duet_state *s = &svm->vcpu.state;
+	unsigned long value;
+
+	svm->dr_direct = false;
+	svm_intercept_dr(svm, true);
+	get_debugreg(value, 0);
+	s->dr[0] = value;
+	get_debugreg(value, 1);
+	s->dr[1] = value;
+	get_debugreg(value, 2);
+	s->dr[2] = value;
+	get_debugreg(value, 3);
+	s->dr[3] = value;
+	s->dr6 = vmcb->save.dr6;
+	s->dr7 = vmcb->save.dr7;
+	svm->vcpu.guest_dr7 = s->dr7;
+	/* Unless exits.c has yet to read the causes of a #DB. */
+	if (vmcb->control.exit_code != VMEXIT_EXCEPTION + X86_TRAP_DB)
+		vmcb->save.dr6 = SVM_DR6_NONE;
+	svm_dirty(svm, VMCB_CLEAN_DR);
 }
 
 /* SSBD on CPUs that have it elsewhere than in SPEC_CTRL. */
@@ -178,6 +220,8 @@ again:
 		return false;
 	}
 
+	if (unlikely(svm->dr_direct))
+		svm_take_breakpoints(svm);
 	/* NMI windows: events.c. First, because RFLAGS is touched. */
 	step = unlikely(svm->step.active) && svm_end_step(svm);
 	svm_collect_exit(svm);
@@ -186,6 +230,9 @@ again:
 		goto again;
 	}
 	svm_translate_exit(svm);
+	if (unlikely(svm->vcpu.exit.reason == DUET_EXIT_DR_ACCESS) &&
+	    svm_give_breakpoints(svm))
+		goto again;
 	if (unlikely(step)) {
 		svm->want_nmi = false;
 		svm->vcpu.exit.reason = DUET_EXIT_NMI_WINDOW;

@@ -96,6 +96,7 @@ struct svm_vcpu {
 	bool shadow_paging;
 	bool nrips, decode;	/* the CPU has it and the VM does not refuse it */
 
+	bool dr_direct;		/* the debug registers are the guest's */
 	bool nmi_blocked;	/* until the guest's IRET */
 	bool want_nmi, want_intr;	/* windows that are open */
 	struct svm_step step;
@@ -149,6 +150,7 @@ int svm_cpu_on(void);
 void svm_cpu_off(void);
 
 /* ---- vcpu.c ---- */
+void svm_intercept_dr(struct svm_vcpu *svm, bool on);
 void svm_update_exceptions(struct svm_vcpu *svm);
 void svm_flush_tlb(struct duet_vcpu *vcpu, enum duet_flush what);
 

@@ -73,6 +73,13 @@ void svm_update_exceptions(struct svm_vcpu *svm)
 	svm_dirty(svm, VMCB_CLEAN_I);
 }
 
+/* All sixteen of both kinds: one word. */
+void svm_intercept_dr(struct svm_vcpu *svm, bool on)
+{
+	svm->vmcb->control.intercepts[INTERCEPT_DR_READ(0) / 32] = on ? ~0U : 0;
+	svm_dirty(svm, VMCB_CLEAN_I);
+}
+
 static void svm_init_vmcb(struct svm_vcpu *svm)
 {
 	struct vmcb_control *control = &svm->vmcb->control;
@@ -81,10 +88,7 @@ static void svm_init_vmcb(struct svm_vcpu *svm)
 
 	for (i = 0; i < ARRAY_SIZE(svm_always); i++)
 		svm_intercept(svm, svm_always[i], true);
-	for (i = 0; i < 16; i++) {
-		svm_intercept(svm, INTERCEPT_DR_READ(i), true);
-		svm_intercept(svm, INTERCEPT_DR_WRITE(i), true);
-	}
+	svm_intercept_dr(svm, true);
 	svm_update_exceptions(svm);
 
 	control->iopm_base_pa = svm_iopm_pa;
