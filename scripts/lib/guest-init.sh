@@ -82,7 +82,7 @@ report "clock" "$(($(date +%s) - date_before >= 1))" 1
 report "interrupts of the timer" \
 	"$(grep -Eq '^ *(0|LOC):.*[1-9]' /proc/interrupts && echo some)" some
 report "kernel warnings" \
-	"$(dmesg | grep -E 'WARNING:|BUG:|Oops|Call Trace')" ""
+	"$(dmesg | grep -E 'WARNING: CPU|BUG:|Oops|Call Trace')" ""
 
 echo "DUET-GUEST: $verdict"
 sync
