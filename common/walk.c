@@ -140,9 +140,12 @@ static u64 duet_walk_reserved(const struct duet_walker *w, u8 level, u64 entry)
 		mask |= GENMASK_ULL(51, w->maxphyaddr);
 	if (w->pae)
 		mask |= GENMASK_ULL(62, 52);
+	/*
+	 * Bits 8:5 and 2:1 are checked when CR3 is loaded; some CPUs set the
+	 * accessed bit of the PDPTE in memory afterwards.
+	 */
 	if (duet_walk_is_pdpte(w, level))
-		return mask | DUET_PG_XD | GENMASK_ULL(8, 5) |
-		       GENMASK_ULL(2, 1);
+		return mask | DUET_PG_XD;
 	if (!(w->efer & EFER_NX))
 		mask |= DUET_PG_XD;
 	if (level > 3 || (level == 3 && !w->vcpu->cpuid.has_1g_pages))
