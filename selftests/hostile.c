@@ -465,7 +465,7 @@ static void guest_busy(void)
 static void concurrent(void)
 {
 	pthread_t threads[3];
-	uint64_t end = now_ms() + 1500;
+	uint64_t end = now_ms() + 1000;
 	unsigned int i;
 
 	shared = vcpu_create(vm_create(VM_IRQCHIP), 0);
@@ -552,7 +552,7 @@ static void fuzz_child(uint64_t end)
 
 static void fuzz(void)
 {
-	uint64_t end = now_ms() + 4000;
+	uint64_t end = now_ms() + 2500;
 	int status;
 	pid_t pid;
 
@@ -583,17 +583,18 @@ static void fuzz_known(void)
 		KVM_SET_IDENTITY_MAP_ADDR, KVM_CREATE_PIT2,
 	};
 	static uint64_t buffer[2048];
-	uint64_t end = now_ms() + 3000;
+	uint64_t end = now_ms() + 2000;
 	struct vcpu *v = NULL;
 	unsigned int i, n;
 
-	alarm_ms(5, 5);
 	for (n = 0; now_ms() < end; n++) {
 		if (!(n % 64)) {
+			ualarm(0, 0);	/* KVM_CREATE_VM may be EINTR */
 			if (v)
 				vm_destroy(v->vm, v);
 			v = vcpu_create(vm_create(n & 64 ? VM_PIT : 0), 0);
 			vcpu_start(v, guest_busy);
+			alarm_ms(5, 5);
 		}
 		/* Mostly what was there, with a few words changed. */
 		i = rnd() % ARRAY_SIZE(reqs);

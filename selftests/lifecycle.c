@@ -72,9 +72,9 @@ static void no_leak(void)
 	unreclaim = meminfo("SUnreclaim:");
 	free_mem = meminfo("MemFree:");
 	tables = meminfo("PageTables:");
-	/* 200, but KVM waits for grace periods: as many as fit in 6 s. */
+	/* 200, but KVM waits for grace periods: as many as fit in 4 s. */
 	start = time(NULL);
-	for (i = 0; i < 200 && time(NULL) - start < 6; i++)
+	for (i = 0; i < 200 && time(NULL) - start < 4; i++)
 		cycle(i & 1 ? VM_PIT : 0);
 	usleep(200000);		/* what RCU frees */
 	REQUIRE_EQ(open_fds(), fds);

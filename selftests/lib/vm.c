@@ -83,10 +83,16 @@ void *mem_alloc(size_t size, size_t align)
 {
 	char *p = mmap(NULL, size + align, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *at;
 
 	if (p == MAP_FAILED)
 		fail("mmap: %s", strerror(errno));
-	return (void *)(((uintptr_t)p + align - 1) & ~(align - 1));
+	at = (char *)(((uintptr_t)p + align - 1) & ~(align - 1));
+	/* Just @size remains, so that munmap() by the caller leaves nothing. */
+	if (at > p)
+		munmap(p, at - p);
+	munmap(at + size, p + align - at);
+	return at;
 }
 
 int slot_try(struct vm *vm, unsigned int slot, unsigned int flags,
