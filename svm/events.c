@@ -119,6 +119,7 @@ void svm_set_tpr(struct duet_vcpu *vcpu, u8 cr8, int irr)
 	struct svm_vcpu *svm = to_svm(vcpu);
 	struct vmcb_control *control = &svm->vmcb->control;
 
+	svm->tpr = cr8;
 	if ((control->int_ctl & VMCB_V_TPR) != cr8) {
 		control->int_ctl = (control->int_ctl & ~(u32)VMCB_V_TPR) | cr8;
 		svm_dirty(svm, VMCB_CLEAN_TPR);

@@ -168,9 +168,6 @@ int svm_get_msr(struct duet_vcpu *vcpu, u32 index, u64 *value)
 	case MSR_VM_CR:
 		*value = svm->vm_cr;
 		return 0;
-	case MSR_VM_HSAVE_PA:
-		*value = svm->hsave_pa;
-		return 0;
 	case MSR_VM_IGNNE:
 		*value = 0;
 		return 0;
@@ -216,12 +213,6 @@ int svm_set_msr(struct duet_vcpu *vcpu, u32 index, u64 value, bool host)
 		return 0;
 	case MSR_VM_CR:
 		return svm_set_vm_cr(svm, value);
-	case MSR_VM_HSAVE_PA:
-		if (!host && ((value & ~PAGE_MASK) ||
-			      value >> vcpu->cpuid.maxphyaddr))
-			return 1;
-		svm->hsave_pa = value & PAGE_MASK;
-		return 0;
 	case MSR_VM_IGNNE:
 		return 0;
 	}

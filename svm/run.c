@@ -15,6 +15,7 @@
 #include <asm/spec-ctrl.h>
 #include <asm/special_insns.h>
 #include <asm/trapnr.h>
+#include "common/irqchip.h"
 #include "svm/svm.h"
 
 /*
@@ -179,6 +180,11 @@ static inline void svm_collect_exit(struct svm_vcpu *svm)
 	control->clean = svm->clean;
 	control->tlb_control = VMCB_TLB_NOTHING;
 
+	/* the guest's MOV to CR8 changes V_TPR alone (APM vol. 2, 15.21.4) */
+	if (unlikely((control->int_ctl & VMCB_V_TPR) != svm->tpr)) {
+		svm->tpr = control->int_ctl & VMCB_V_TPR;
+		duet_lapic_sync_tpr(vcpu, svm->tpr);
+	}
 	if (unlikely(svm->work ||
 		     (control->exit_int_info & VMCB_EVENT_VALID)))
 		svm_after_exit(svm);

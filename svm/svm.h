@@ -99,6 +99,7 @@ struct svm_vcpu {
 	bool dr_direct;		/* the debug registers are the guest's */
 	bool nmi_blocked;	/* until the guest's IRET */
 	bool want_nmi, want_intr;	/* windows that are open */
+	u8 tpr;		/* V_TPR as we wrote it */
 	struct svm_step step;
 	struct {
 		u64 rip, next_rip;	/* of the instruction, and after it */
@@ -108,7 +109,7 @@ struct svm_vcpu {
 	u32 *msrpm;		/* two pages (APM vol. 2, 15.11) */
 	int last_cpu;		/* the VMCB's fields may be cached there */
 
-	u64 vm_cr, hsave_pa, de_cfg;	/* MSRs, see msr.c */
+	u64 vm_cr, de_cfg;	/* MSRs, see msr.c */
 };
 
 struct svm_vm {
