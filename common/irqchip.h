@@ -120,7 +120,13 @@ bool duet_irq_pending(struct duet_vcpu *vcpu);
 int duet_irq_ack(struct duet_vcpu *vcpu);
 /** duet_irq_highest() - highest vector in the lapic's IRR, -1; for set_tpr */
 int duet_irq_highest(struct duet_vcpu *vcpu);
-/** duet_lapic_sync_tpr() - CR8 changed in the guest without an exit */
+/**
+ * duet_lapic_sync_tpr() - CR8 may have changed in the guest without an exit
+ *
+ * A backend whose CPU lets the guest write CR8 (V_TPR, TPR shadow) calls it
+ * after each exit on which ops->get_tpr() and duet_get_cr8() differ, before
+ * anything looks at the local APIC. Context: vCPU thread, interrupts off.
+ */
 void duet_lapic_sync_tpr(struct duet_vcpu *vcpu, u8 cr8);
 
 /** duet_lapic_accept_events() - pending INIT and SIPI into MP state

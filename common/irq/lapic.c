@@ -61,10 +61,20 @@ static void priority_changed(struct duet_lapic *l)
 		duet_request_self(l->vcpu, DUET_REQ_EVENT);
 }
 
+/**
+ * duet_lapic_set_tpr() - by CR8, by the register or by the MSR
+ *
+ * The hardware's copy of the priority class and its threshold are brought up
+ * to date with the next look at the events.
+ */
 void duet_lapic_set_tpr(struct duet_lapic *l, u8 tpr)
 {
+	u8 old = duet_lapic_reg(l, APIC_TASKPRI);
+
 	duet_lapic_put(l, APIC_TASKPRI, tpr);
-	priority_changed(l);
+	update_ppr(l);
+	if ((old ^ tpr) & 0xf0)
+		duet_request_self(l->vcpu, DUET_REQ_EVENT);
 }
 
 /**
@@ -186,8 +196,10 @@ void duet_lapic_sync_tpr(struct duet_vcpu *vcpu, u8 cr8)
 		return;
 	}
 	tpr = duet_lapic_reg(l, APIC_TASKPRI);
-	if (tpr >> 4 != (cr8 & 0xf))
-		duet_lapic_set_tpr(l, cr8 << 4);
+	if (tpr >> 4 == (cr8 & 0xf))
+		return;
+	duet_lapic_put(l, APIC_TASKPRI, cr8 << 4);
+	priority_changed(l);
 }
 
 u8 duet_get_cr8(struct duet_vcpu *vcpu)
