@@ -88,6 +88,12 @@ static long duet_ioctl_locked(const struct duet_ioctl *row,
 	return r;
 }
 
+/* The API declares KVM_SET_IRQCHIP as _IOR, although it takes the structure. */
+static unsigned int duet_ioctl_dir(unsigned int cmd)
+{
+	return cmd == KVM_SET_IRQCHIP ? _IOC_WRITE : _IOC_DIR(cmd);
+}
+
 /* The argument is a structure: in, handler, out. */
 static long duet_ioctl_copied(const struct duet_ioctl *row,
 			      struct duet_vm *vm, struct duet_vcpu *vcpu,
@@ -107,11 +113,11 @@ static long duet_ioctl_copied(const struct duet_ioctl *row,
 	}
 
 	r = -EFAULT;
-	if ((_IOC_DIR(row->cmd) & _IOC_WRITE) &&
+	if ((duet_ioctl_dir(row->cmd) & _IOC_WRITE) &&
 	    copy_from_user(data, user, size))
 		goto out;
 	r = duet_ioctl_locked(row, vm, vcpu, object, data);
-	if (r >= 0 && (_IOC_DIR(row->cmd) & _IOC_READ) &&
+	if (r >= 0 && (duet_ioctl_dir(row->cmd) & _IOC_READ) &&
 	    copy_to_user(user, data, size))
 		r = -EFAULT;
 out:
