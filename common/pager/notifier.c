@@ -20,7 +20,7 @@ typedef bool (*duet_range_fn)(struct duet_vm *vm, gfn_t start, gfn_t end,
  * A slot that is being removed (DUET_SLOT_GOING) counts: its mappings may
  * still be there.
  */
-static bool duet_for_each_gfn_range(struct duet_vm *vm, unsigned long start,
+static bool duet_walk_user_range(struct duet_vm *vm, unsigned long start,
 				    unsigned long end, duet_range_fn fn,
 				    bool flag)
 {
@@ -86,7 +86,7 @@ static int duet_invalidate_start(struct mmu_notifier *mn,
 	spin_unlock(&p->lock);
 
 	/* zap() flushes every vCPU before it returns. */
-	duet_for_each_gfn_range(p->vm, range->start, range->end,
+	duet_walk_user_range(p->vm, range->start, range->end,
 				duet_notifier_zap,
 				!mmu_notifier_range_blockable(range));
 	return 0;
@@ -109,7 +109,7 @@ static void duet_invalidate_end(struct mmu_notifier *mn,
 static int duet_clear_young(struct mmu_notifier *mn, struct mm_struct *mm,
 			    unsigned long start, unsigned long end)
 {
-	return duet_for_each_gfn_range(duet_notifier_pager(mn)->vm, start, end,
+	return duet_walk_user_range(duet_notifier_pager(mn)->vm, start, end,
 				       duet_notifier_age, true);
 }
 
@@ -118,7 +118,7 @@ static int duet_clear_flush_young(struct mmu_notifier *mn,
 				  unsigned long end)
 {
 	struct duet_vm *vm = duet_notifier_pager(mn)->vm;
-	bool young = duet_for_each_gfn_range(vm, start, end,
+	bool young = duet_walk_user_range(vm, start, end,
 					     duet_notifier_age, true);
 
 	/* Else the CPUs do not set the cleared bit again. */
@@ -130,7 +130,7 @@ static int duet_clear_flush_young(struct mmu_notifier *mn,
 static int duet_test_young(struct mmu_notifier *mn, struct mm_struct *mm,
 			   unsigned long address)
 {
-	return duet_for_each_gfn_range(duet_notifier_pager(mn)->vm, address,
+	return duet_walk_user_range(duet_notifier_pager(mn)->vm, address,
 				       address + 1, duet_notifier_age, false);
 }
 
@@ -141,7 +141,7 @@ static int duet_test_young(struct mmu_notifier *mn, struct mm_struct *mm,
  */
 static void duet_release(struct mmu_notifier *mn, struct mm_struct *mm)
 {
-	duet_for_each_gfn_range(duet_notifier_pager(mn)->vm, 0, ULONG_MAX,
+	duet_walk_user_range(duet_notifier_pager(mn)->vm, 0, ULONG_MAX,
 				duet_notifier_zap, false);
 }
 
