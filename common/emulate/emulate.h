@@ -206,9 +206,9 @@ struct emulate_string_io {
  * @pio_out: write a port.
  * @string_io: optional: many iterations of INS or OUTS at once; if NULL, the core
  *	does them one by one with @pio_in, @pio_out, @read and @write.
- * @io_permitted: optional: asked when CPL > IOPL or in virtual-8086 mode: the TSS
- *	I/O permission bitmap. EMULATE_CONTINUE allows; raises #GP itself.
- *	NULL: #GP(0).
+ * @io_permitted: optional: asked when CPL > IOPL or in virtual-8086 mode, instead
+ *	of looking into the TSS's I/O permission bitmap. EMULATE_CONTINUE allows;
+ *	raises #GP itself.
  * @xmm_read: optional: copy 16 bytes out of XMM register @nr.
  * @xmm_write: optional: copy 16 bytes into XMM register @nr.
  * @cr_read: optional: CR0, CR2, CR3, CR4, CR8. Also asked for what an SSE

@@ -243,13 +243,20 @@ static int do_port(struct emulate_ctxt *ctxt, struct string *string,
 	return in ? do_ins(ctxt, string, port) : do_outs(ctxt, string, port);
 }
 
-/* The port has to be allowed even if the count is zero. */
+/*
+ * The port has to be allowed even if the count is zero. Asked when the
+ * instruction starts, not when it is resumed: the log is one iteration's.
+ */
 static int check_port(struct emulate_ctxt *ctxt, const struct string *string)
 {
-	if ((ctxt->insn.opcode & 0xfc) != 0x6c)
+	int rc;
+
+	if ((ctxt->insn.opcode & 0xfc) != 0x6c || ctxt->replay.done)
 		return EMULATE_CONTINUE;
-	return emulate_check_io(ctxt, reg_read(ctxt, EMULATE_RDX, 2),
-				string->bytes);
+	rc = emulate_check_io(ctxt, reg_read(ctxt, EMULATE_RDX, 2),
+			      string->bytes);
+	emulate_replay_reset(ctxt);
+	return rc;
 }
 
 static int iterate(struct emulate_ctxt *ctxt, struct string *string,

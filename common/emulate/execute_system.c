@@ -169,6 +169,38 @@ int op_popf(struct emulate_ctxt *ctxt)
 	return EMULATE_CONTINUE;
 }
 
+/*
+ * The TSS's I/O permission bitmap (SDM vol. 1, 19.5.2): a clear bit for each
+ * byte of the port allows the access.
+ */
+static int check_io_bitmap(struct emulate_ctxt *ctxt, u16 port, u32 size)
+{
+	u32 access = EMULATE_ACCESS_READ | EMULATE_ACCESS_SYSTEM;
+	struct emulate_segment tr;
+	u16 map, bits;
+	u32 at;
+	int rc;
+
+	rc = ctxt->ops->segment(ctxt, EMULATE_TR, &tr);
+	if (rc)
+		return rc;
+	/* 32-bit or 64-bit TSS, available or busy; the offset is at 66h */
+	if (tr.unusable || !tr.present || (tr.type & ~2) != 9 ||
+	    tr.limit < 0x67)
+		return raise_gp(ctxt);
+	rc = emulate_mem_read(ctxt, tr.base + 0x66, &map, 2, access);
+	if (rc)
+		return rc;
+	/* Two bytes are read, whatever the size. */
+	at = map + port / 8;
+	if (at + 1 > tr.limit)
+		return raise_gp(ctxt);
+	rc = emulate_mem_read(ctxt, tr.base + at, &bits, 2, access);
+	if (!rc && ((bits >> (port & 7)) & ((1U << size) - 1)))
+		rc = raise_gp(ctxt);
+	return rc;
+}
+
 /* May this code use the port? */
 int emulate_check_io(struct emulate_ctxt *ctxt, u16 port, u32 size)
 {
@@ -178,7 +210,7 @@ int emulate_check_io(struct emulate_ctxt *ctxt, u16 port, u32 size)
 	    (u32)ctxt->ops->cpl(ctxt) <= iopl(ctxt))
 		return EMULATE_CONTINUE;
 	if (!ctxt->ops->io_permitted)
-		return raise_gp(ctxt);
+		return check_io_bitmap(ctxt, port, size);
 	return ctxt->ops->io_permitted(ctxt, port, size);
 }
 

@@ -806,7 +806,8 @@ bool form_build(u32 form, const struct native_machine *machine,
 	prepare_pointers(&build);
 	prepare_branch(&build);
 	insn->undefined = undefined_flags(&build);
-	insn->branches = attr & (RELATIVE | TARGET);
+	insn->either_fault = (attr & (RELATIVE | TARGET)) ||
+			     (forms[form].opcode & 0xfe) == 0xa6;
 	insn->partial = attr & PARTIAL;
 	insn->repeats = attr & STRING;
 	if (unsafe(&build) || insn->length > 15) {

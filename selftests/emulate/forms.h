@@ -24,7 +24,11 @@ struct form_insn {
 	u8 bytes[15];
 	u8 length;
 	u64 undefined;
-	bool branches;
+	/*
+	 * CALL (stack and target) and CMPS (two operands) may fault twice, and
+	 * processors differ in what comes first, even with and without REP.
+	 */
+	bool either_fault;
 	bool partial;		/* registers may change before a fault */
 	bool repeats;		/* flags may change before a fault */
 };

@@ -8,7 +8,7 @@
 #include "native.h"
 
 /* Runs per form, 64-bit; a third of it in each of the other modes. */
-static u32 runs_64 = 3000;
+static const u32 runs_64 = 1200;
 
 static u8 shadow[NATIVE_DATA_BYTES];
 
@@ -161,6 +161,11 @@ static void run_emulator(struct run *run)
 	run->state.rflags = ctxt->rflags;
 }
 
+static bool is_operand_fault(u8 vector)
+{
+	return vector >= EMULATE_VECTOR_SS && vector <= EMULATE_VECTOR_PF;
+}
+
 static const char *compare_fault(const struct run *run)
 {
 	const struct emulate_exception *exception = &run->ctxt.exception;
@@ -168,10 +173,8 @@ static const char *compare_fault(const struct run *run)
 
 	if (run->rc != EMULATE_FAULT)
 		return "fault expected";
-	/* CALL: the stack's fault and the target's may come in either order. */
-	if (run->insn.branches && exception->vector == EMULATE_VECTOR_GP &&
-	    (native->vector == EMULATE_VECTOR_PF ||
-	     native->vector == EMULATE_VECTOR_SS))
+	if (run->insn.either_fault && is_operand_fault(exception->vector) &&
+	    is_operand_fault(native->vector))
 		return NULL;
 	if (exception->vector != native->vector)
 		return "vector";
