@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
 # What every script here shares: where things are, and how to complain.
 # Sourced by scripts/host, scripts/test and scripts/demo; runs nothing itself.
 

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=busybox
 # Runs in the emulated host: loads the hypervisor, boots the guest, and says
 # what came of it. Started by scripts/demo.
 #
-# usage: sh host-demo.sh duet|kvm GUEST-COMMAND-LINE
+# usage: sh host-demo.sh duet|kvm SECONDS GUEST-COMMAND-LINE
 
 device=$1
-append=$2
+seconds=$2
+append=$3
 
 say()
 {
@@ -30,7 +32,7 @@ say "$device is loaded; booting the guest"
 set -o pipefail
 duet run --device "/dev/$device" --kernel /duet/guest/vmlinuz \
 	--initrd /duet/guest/initrd --memory 256M --append "$append" --stats \
-	</dev/null | tee /tmp/console
+	--timeout "$seconds" </dev/null | tee /tmp/console
 status=$?
 if [ $status != 0 ]; then
 	dmesg | tail -n 10

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=busybox
 # Runs in the emulated host: the selftests named as arguments, on /dev/duet
 # with the module loaded and then on /dev/kvm with the module gone. Started by
 # scripts/lib/runtests.py, which reads the marker lines printed here.

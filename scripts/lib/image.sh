@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
 # Builds what the emulated host boots: its initramfs, in a part that is the
 # same for every run (cached in build/host/KERNEL/) and a part for one run, and
 # the guest's initramfs. Sourced by scripts/host; expects common.sh.

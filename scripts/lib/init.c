@@ -41,6 +41,10 @@ static const char * const bad_signs[] = {
 	NULL
 };
 
+#define __printf(fmt, args)	__attribute__((format(printf, fmt, args)))
+#define __noreturn		__attribute__((noreturn))
+#define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
+
 static char last_char = '\n';
 
 static void console_write(const char *buf, size_t len)
@@ -52,7 +56,7 @@ static void console_write(const char *buf, size_t len)
 		     : "memory");
 }
 
-static void __attribute__((format(printf, 1, 2))) say(const char *fmt, ...)
+static void __printf(1, 2) say(const char *fmt, ...)
 {
 	char buf[4096];
 	va_list ap;
@@ -66,7 +70,7 @@ static void __attribute__((format(printf, 1, 2))) say(const char *fmt, ...)
 	console_write(buf, len);
 }
 
-static void __attribute__((noreturn)) end_machine(void)
+static void __noreturn end_machine(void)
 {
 	const char *word = "Shutdown";
 
@@ -98,7 +102,7 @@ static void mount_all(void)
 	};
 	size_t i;
 
-	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(table); i++) {
 		mkdir(table[i].where, 0755);
 		/* what this kernel does not have, the command may miss */
 		mount(table[i].type, table[i].where, table[i].type, 0, NULL);
@@ -122,7 +126,7 @@ static const char *value_of(const char *name)
 		close(fd);
 	}
 	line[n > 0 ? n : 0] = 0;
-	for (p = strtok(line, " \n"); p; p = strtok(NULL, " \n")) {
+	for (p = strtok(line, "\n "); p; p = strtok(NULL, "\n ")) {
 		if (!strncmp(p, name, len) && p[len] == '=') {
 			snprintf(value, sizeof(value), "%s", p + len + 1);
 			return value;
@@ -151,8 +155,7 @@ static int open_terminal(char *name, size_t size)
 	return master;
 }
 
-static void __attribute__((noreturn))
-exec_command(const char *terminal, bool interactive)
+static void __noreturn exec_command(const char *terminal, bool interactive)
 {
 	int out, in;
 
@@ -295,8 +298,8 @@ static char *read_record(int fd, unsigned long long *usec)
 	if (n <= 0)
 		return NULL;
 	buf[n] = 0;
-	*usec = 0;
-	sscanf(buf, "%*u,%*u,%llu", usec);
+	if (sscanf(buf, "%*u,%*u,%llu", usec) != 1)
+		*usec = 0;
 	text = strchr(buf, ';');
 	text = text ? text + 1 : buf;
 	end = strchr(text, '\n');

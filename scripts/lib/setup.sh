@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
 # Gets this machine ready: the distribution's packages, and the kernels of the
 # emulated host, unpacked under build/kernel/ beside the machine's own.
 # Sourced by scripts/host; expects scripts/lib/common.sh.
