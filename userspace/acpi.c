@@ -10,6 +10,7 @@
 
 #include "acpi.h"
 #include "aml.h"
+#include "compiler.h"
 #include "devices/device.h"
 #include "err.h"
 #include "guest_mem.h"
@@ -27,7 +28,7 @@ struct rsdp {				/* 5.2.5.3 */
 	uint64_t xsdt;
 	uint8_t extended_checksum;
 	uint8_t reserved[3];
-} __attribute__((packed));
+} __packed;
 
 struct table {				/* 5.2.6 */
 	char signature[4];
@@ -39,7 +40,7 @@ struct table {				/* 5.2.6 */
 	uint32_t oem_revision;
 	char creator_id[4];
 	uint32_t creator_revision;
-} __attribute__((packed));
+} __packed;
 
 struct gas {				/* 5.2.3.2: generic address */
 	uint8_t space;			/* 1: system I/O */
@@ -47,7 +48,7 @@ struct gas {				/* 5.2.3.2: generic address */
 	uint8_t bit_offset;
 	uint8_t access_size;		/* 1 byte, 2 word, 3 doubleword */
 	uint64_t address;
-} __attribute__((packed));
+} __packed;
 
 #define FADT_WBINVD		(1U << 0)
 #define FADT_PROC_C1		(1U << 2)
@@ -122,7 +123,7 @@ struct fadt {				/* 5.2.9, revision 6.4 */
 	struct gas sleep_control;
 	struct gas sleep_status;
 	uint64_t hypervisor_id;
-} __attribute__((packed));
+} __packed;
 
 struct facs {				/* 5.2.10 */
 	char signature[4];
@@ -134,13 +135,13 @@ struct facs {				/* 5.2.10 */
 	uint64_t x_waking_vector;
 	uint8_t version;
 	uint8_t reserved[31];
-} __attribute__((packed));
+} __packed;
 
 struct madt {				/* 5.2.12 */
 	struct table head;
 	uint32_t lapic;
 	uint32_t flags;			/* bit 0: PIC pair present */
-} __attribute__((packed));
+} __packed;
 
 struct madt_lapic {			/* 5.2.12.2, type 0 */
 	uint8_t type;
@@ -148,7 +149,7 @@ struct madt_lapic {			/* 5.2.12.2, type 0 */
 	uint8_t uid;
 	uint8_t apic_id;
 	uint32_t flags;			/* bit 0: enabled */
-} __attribute__((packed));
+} __packed;
 
 struct madt_ioapic {			/* 5.2.12.3, type 1 */
 	uint8_t type;
@@ -157,7 +158,7 @@ struct madt_ioapic {			/* 5.2.12.3, type 1 */
 	uint8_t reserved;
 	uint32_t address;
 	uint32_t gsi_base;
-} __attribute__((packed));
+} __packed;
 
 struct madt_override {			/* 5.2.12.5, type 2 */
 	uint8_t type;
@@ -166,7 +167,7 @@ struct madt_override {			/* 5.2.12.5, type 2 */
 	uint8_t source;
 	uint32_t gsi;
 	uint16_t flags;			/* 0: as the bus; 0xd: level, high */
-} __attribute__((packed));
+} __packed;
 
 struct madt_lapic_nmi {			/* 5.2.12.7, type 4 */
 	uint8_t type;
@@ -174,7 +175,7 @@ struct madt_lapic_nmi {			/* 5.2.12.7, type 4 */
 	uint8_t uid;			/* 0xff: all */
 	uint16_t flags;
 	uint8_t lint;
-} __attribute__((packed));
+} __packed;
 
 _Static_assert(sizeof(struct rsdp) == 36, "RSDP");
 _Static_assert(sizeof(struct table) == 36, "table header");

@@ -22,9 +22,6 @@ struct aml {
 	size_t len;
 };
 
-/* Opening and closing an object with a length: close returns nothing, and
- * takes what open returned. */
-
 /** aml_scope() - Scope (@name) { */
 size_t aml_scope(struct aml *a, const char *name);
 

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "compiler.h"
+
 /**
  * struct check - the report under way
  * @stops: things that stop Duet here
@@ -18,11 +20,11 @@ struct check {
 
 /** check_line() - print one fact: a label and a sentence */
 void check_line(const char *label, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+	__printf(2, 3);
 
 /** check_stop() - print one thing that stops Duet, and count it */
 void check_stop(struct check *c, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+	__printf(2, 3);
 
 /**
  * check_msr() - read an MSR of CPU 0 through /dev/cpu/0/msr

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "compiler.h"
 
 #define MSR_FEATURE_CONTROL	0x3a		/* SDM vol. 4, table 2-2 */
 #define FEATURE_LOCKED		(1ULL << 0)
@@ -70,6 +71,45 @@ static void print_features(const struct feature *f, size_t n, uint32_t bits)
 		check_line("lacks", "%s (done in software)", lack);
 }
 
+/*
+ * Whether the kernel lists a word in a line of /proc/cpuinfo: 1, 0, or -1 if
+ * there is no such line. Anybody may read it, unlike MSRs.
+ */
+static int cpuinfo_has(const char *label, const char *word)
+{
+	FILE *f = fopen("/proc/cpuinfo", "re");
+	char line[8192], *tok, *save;
+	int found = -1;
+
+	if (!f)
+		return -1;
+	while (found < 0 && fgets(line, sizeof(line), f)) {
+		if (strncmp(line, label, strlen(label)) ||
+		    !strchr("\t :", line[strlen(label)]))
+			continue;
+		found = 0;
+		for (tok = strtok_r(line, " \t\n:", &save); tok;
+		     tok = strtok_r(NULL, " \t\n:", &save))
+			found |= !strcmp(tok, word);
+	}
+	fclose(f);
+	return found;
+}
+
+/* The kernel hides the feature when it found it switched off by firmware. */
+static void check_firmware_unread(struct check *c, const char *flag,
+				  const char *what, const char *msr)
+{
+	if (cpuinfo_has("flags", flag) == 0)
+		check_stop(c,
+			   "firmware has switched %s off, says the kernel (no %s in /proc/cpuinfo); look for \"virtualization\" in its setup",
+			   what, flag);
+	else
+		check_line("firmware",
+			   "%s is not readable here (be root, modprobe msr); the kernel has no complaint",
+			   msr);
+}
+
 static void explain_generation(bool second, const char *table,
 			       const char *tag)
 {
@@ -117,12 +157,11 @@ static void check_svm(struct check *c)
 	explain_generation(edx & 1, "NPT", "");
 	check_line("tags", "%u ASIDs: TLB entries tagged per vCPU", ebx);
 	print_features(svm_features,
-		       sizeof(svm_features) / sizeof(svm_features[0]), edx);
+		       ARRAY_SIZE(svm_features), edx);
 
 	ret = check_msr(MSR_VM_CR, &vm_cr);
 	if (ret == -EACCES || ret == -ENOENT)
-		check_line("firmware",
-			   "unknown: VM_CR is not readable here (be root, modprobe msr)");
+		check_firmware_unread(c, "svm", "SVM", "VM_CR");
 	else if (ret)
 		check_line("firmware", "VM_CR does not exist on this CPU");
 	else if (vm_cr & VM_CR_SVMDIS)
@@ -133,24 +172,59 @@ static void check_svm(struct check *c)
 		check_line("firmware", "leaves SVM on");
 }
 
+/* Secondary controls by the kernel's names for them; false: not known. */
+static bool vmx_bits_from_kernel(uint32_t *bits)
+{
+	static const struct feature names[] = {
+		{ 0, "flexpriority", "" },
+		{ 1, "ept", "" },
+		{ 5, "vpid", "" },
+		{ 7, "unrestricted_guest", "" },
+		{ 8, "apicv", "" },
+		{ 9, "apicv", "" },
+		{ 14, "shadow_vmcs", "" },
+		{ 25, "tsc_scaling", "" },
+	};
+	size_t i;
+
+	*bits = 0;
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		int has = cpuinfo_has("vmx flags", names[i].name);
+
+		if (has < 0)
+			return false;
+		*bits |= (uint32_t)has << names[i].bit;
+	}
+	return true;
+}
+
+static bool vmx_bits(uint32_t *bits)
+{
+	uint64_t proc = 0, proc2 = 0;
+
+	if (check_msr(MSR_VMX_PROC, &proc))
+		return vmx_bits_from_kernel(bits);
+	/* The upper half holds what may be 1; bit 31: secondary controls. */
+	if (proc >> 63)
+		check_msr(MSR_VMX_PROC2, &proc2);
+	*bits = proc2 >> 32;
+	return true;
+}
+
 static void check_vmx_features(void)
 {
-	uint64_t proc = 0, proc2 = 0, ept = 0;
+	uint64_t ept = 0;
 	uint32_t bits;
 
-	if (check_msr(MSR_VMX_PROC, &proc)) {
+	if (!vmx_bits(&bits)) {
 		check_line("generation",
 			   "unknown: VMX capability MSRs are not readable here (be root, modprobe msr)");
 		return;
 	}
-	/* The upper half holds what may be 1; bit 31: secondary controls. */
-	if (proc >> 63)
-		check_msr(MSR_VMX_PROC2, &proc2);
-	bits = proc2 >> 32;
 	explain_generation(bits & 1U << 1, "EPT",
 			   bits & 1U << 5 ? "" : ", and no TLB tags");
 	print_features(vmx_features,
-		       sizeof(vmx_features) / sizeof(vmx_features[0]), bits);
+		       ARRAY_SIZE(vmx_features), bits);
 	if (bits & (1U << 1 | 1U << 5) && !check_msr(MSR_VMX_EPT_VPID, &ept))
 		check_line("EPT", "large pages: %s%s; accessed and dirty flags: %s",
 			   ept & 1U << 16 ? "2 MiB" : "none",
@@ -174,8 +248,7 @@ static void check_vmx(struct check *c)
 
 	ret = check_msr(MSR_FEATURE_CONTROL, &control);
 	if (ret)
-		check_line("firmware",
-			   "unknown: IA32_FEATURE_CONTROL is not readable here (be root, modprobe msr)");
+		check_firmware_unread(c, "vmx", "VMX", "IA32_FEATURE_CONTROL");
 	else if (control & FEATURE_LOCKED && !(control & FEATURE_VMX))
 		check_stop(c,
 			   "firmware has locked VMX off (IA32_FEATURE_CONTROL); look for \"VT-x\" in its setup");

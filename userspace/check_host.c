@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "compiler.h"
 
 /* Options that the module cannot be without. */
 static const char *const options[] = {
@@ -25,7 +26,7 @@ static const char *const options[] = {
 	"CONFIG_X86_LOCAL_APIC",
 };
 
-#define NR_OPTIONS	(sizeof(options) / sizeof(options[0]))
+#define NR_OPTIONS	ARRAY_SIZE(options)
 
 static FILE *open_config(char *path, size_t size)
 {

@@ -6,6 +6,8 @@
 #ifndef DUET_ERR_H
 #define DUET_ERR_H
 
+#include "compiler.h"
+
 /**
  * err_set() - record why something failed
  * @err: positive errno
@@ -16,7 +18,7 @@
  * Return: -@err, so that callers can write "return err_set(...)".
  */
 int err_set(int err, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+	__printf(2, 3);
 
 /** err_msg() - the calling thread's last message; "" if there is none */
 const char *err_msg(void);
@@ -27,6 +29,6 @@ const char *err_msg(void);
  *
  * Safe in raw terminal mode: the line ends with CR LF there.
  */
-void warn_msg(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void warn_msg(const char *fmt, ...) __printf(1, 2);
 
 #endif

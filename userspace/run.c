@@ -155,8 +155,10 @@ static int stop_vcpus(struct vm *vm)
 	return 0;
 }
 
-static void say_outcome(const struct vm *vm, int outcome)
+static void say_outcome(struct vm *vm, int outcome)
 {
+	unsigned int i;
+
 	switch (outcome) {
 	case VM_RESET:
 		warn_msg("the guest asked for a reset");
@@ -164,6 +166,8 @@ static void say_outcome(const struct vm *vm, int outcome)
 	case VM_TIMEOUT:
 		warn_msg("the guest did not end within %u s",
 			 vm->opts->timeout);
+		for (i = 0; i < vm->nr_vcpus; i++)
+			vcpu_dump(&vm->vcpus[i], stderr);
 		break;
 	case VM_QUIT:
 		warn_msg("ended by the escape key");

@@ -10,6 +10,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "compiler.h"
 #include "term.h"
 
 static struct termios saved;
@@ -56,7 +57,7 @@ void term_init(void)
 		return;
 	have_saved = 1;
 	atexit(term_restore);
-	for (i = 0; i < sizeof(fatal_signals) / sizeof(fatal_signals[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(fatal_signals); i++) {
 		struct sigaction old;
 
 		sigaction(fatal_signals[i], NULL, &old);

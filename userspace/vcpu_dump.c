@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "compiler.h"
 #include "guest_mem.h"
 #include "term.h"
 #include "vcpu.h"
@@ -139,7 +140,7 @@ static void dump_regs(const struct kvm_regs *r, FILE *out)
 		{ "r10", r->r10 }, { "r11", r->r11 }, { "r12", r->r12 },
 		{ "r13", r->r13 }, { "r14", r->r14 }, { "r15", r->r15 },
 	};
-	size_t i, n = sizeof(row) / sizeof(row[0]);
+	size_t i, n = ARRAY_SIZE(row);
 
 	for (i = 0; i < n; i++)
 		fprintf(out, "  %s %016llx%s", row[i].name, row[i].val,

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "args.h"
+#include "compiler.h"
 #include "err.h"
 #include "vm.h"
 
@@ -84,7 +85,7 @@ static int check_caps(struct vm *vm)
 	unsigned int max;
 	size_t i;
 
-	for (i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(needed); i++) {
 		if (needed[i].irqchip_only && !vm->opts->kernel_irqchip)
 			continue;
 		if (!vm_cap(vm, needed[i].cap))

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "compiler.h"
 #include "devices/device.h"
 #include "vm.h"
 
@@ -169,7 +170,7 @@ static int acpi_pm_init(struct vm *vm)
 	pm.control = PM1_SCI_EN;
 	pm.msb = timer_value() >> 31;
 	pm.sci = false;
-	for (i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(ranges); i++) {
 		ret = bus_register(&vm->pio, &ranges[i]);
 		if (ret)
 			return ret;

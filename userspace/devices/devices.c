@@ -4,6 +4,7 @@
  */
 #include <stddef.h>
 
+#include "compiler.h"
 #include "devices/device.h"
 
 static const struct device *const table[] = {
@@ -15,7 +16,7 @@ static const struct device *const table[] = {
 	&debugcon_device,
 };
 
-#define NR_DEVICES	(sizeof(table) / sizeof(table[0]))
+#define NR_DEVICES	ARRAY_SIZE(table)
 
 static size_t nr_running;
 

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "args.h"
+#include "compiler.h"
 #include "guest_mem.h"
 #include "run.h"
 #include "stats.h"
@@ -289,7 +290,7 @@ static struct kvm_cpuid2 *make_cpuid(void)
 
 	if (!t)
 		abort();
-	t->nent = sizeof(e) / sizeof(e[0]);
+	t->nent = ARRAY_SIZE(e);
 	memcpy(t->entries, e, sizeof(e));
 	return t;
 }
@@ -442,7 +443,7 @@ struct stats_file {
 		char name[NAME];
 	} row[ROWS];
 	uint64_t data[ROWS + 1];
-} __attribute__((packed));
+} __packed;
 
 static struct stats_file make_stats(void)
 {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "args.h"
+#include "compiler.h"
 #include "guest_mem.h"
 #include "tests/tap.h"
 
@@ -39,7 +40,7 @@ static void test_sizes(void)
 	CHECK(!args_parse_size("1GiB", &size) && size == GIB(1));
 	CHECK(!args_parse_size("1GB", &size) && size == GIB(1));
 	CHECK(!args_parse_size("16777215T", &size));
-	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
 		CHECK(args_parse_size(bad[i], &size));
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "compiler.h"
 #include "err.h"
 #include "tests/tap.h"
 
@@ -13,7 +14,7 @@ static const struct test *const groups[] = {
 	uart_tests, device_tests, boot_tests, acpi_tests, api_tests, args_tests,
 };
 
-#define NR_GROUPS	(sizeof(groups) / sizeof(groups[0]))
+#define NR_GROUPS	ARRAY_SIZE(groups)
 
 static bool failed;
 
