@@ -61,7 +61,7 @@ static void check_format(int fd, const char *what)
 	REQUIRE_EQ(s.head.flags, 0, "%s", what);
 	REQUIRE(s.head.name_size > 0 && s.head.name_size <= 256 &&
 		!(s.head.name_size & 7));
-	REQUIRE(s.head.num_desc > 0 && s.head.num_desc < 1000);
+	REQUIRE(s.head.num_desc < 1000);
 	REQUIRE(s.head.id_offset >= sizeof(s.head));
 	REQUIRE(s.head.desc_offset >= s.head.id_offset + s.head.name_size);
 	REQUIRE(s.head.data_offset >= s.head.desc_offset +
@@ -87,7 +87,9 @@ static void check_format(int fd, const char *what)
 			data_size = d->offset + d->size * 8ull;
 	}
 	end = s.head.data_offset + data_size;
-	REQUIRE_EQ(pread(s.fd, &byte, 1, end - 1), 1);
+	/* Duet has nothing to count for a VM as a whole. */
+	if (data_size)
+		REQUIRE_EQ(pread(s.fd, &byte, 1, end - 1), 1);
 	REQUIRE_EQ(pread(s.fd, &byte, 1, end), 0, "end of file");
 	REQUIRE_EQ(pread(s.fd, &byte, 1, end + 100000), 0);
 	REQUIRE(pread(s.fd, &byte, 1, -1) < 0);
@@ -151,7 +153,7 @@ static void counters(void)
 	a_cpuid = stats_read(&s, "exit_cpuid");
 	a_io = stats_read(&s, "exit_io");
 	a_hlt = stats_read(&s, "exit_hlt");
-	a_mmio = stats_read(&s, "exit_mmio");
+	a_mmio = stats_read(&s, "fault_mmio");
 	for (i = 0; i < N_OUT; i++)
 		vcpu_expect(v, KVM_EXIT_IO);
 	for (i = 0; i < N_MMIO; i++)
@@ -162,7 +164,7 @@ static void counters(void)
 	REQUIRE_EQ(stats_read(&s, "exit_cpuid") - a_cpuid, N_CPUID);
 	REQUIRE_EQ(stats_read(&s, "exit_io") - a_io, N_OUT + 1);
 	REQUIRE_EQ(stats_read(&s, "exit_hlt") - a_hlt, N_HLT);
-	REQUIRE_EQ(stats_read(&s, "exit_mmio") - a_mmio, N_MMIO);
+	REQUIRE_EQ(stats_read(&s, "fault_mmio") - a_mmio, N_MMIO);
 	expect_done(v);
 }
 
@@ -178,7 +180,7 @@ static void outlives(void)
 	stats_open(&t, vm->fd);
 	vm_destroy(vm, v);
 	REQUIRE_EQ(pread(s.fd, &value, 8, s.head.data_offset), 8);
-	REQUIRE_EQ(pread(t.fd, &value, 8, t.head.data_offset), 8);
+	REQUIRE_EQ(pread(t.fd, &t.head, sizeof(t.head), 0), sizeof(t.head));
 	close(s.fd);
 	close(t.fd);
 }
