@@ -163,6 +163,8 @@ int svm_probe(struct duet_caps *caps)
 	svm_iopm_pa = __sme_set(page_to_phys(svm_iopm));
 
 	r = svm_alloc_cpus();
+	if (!r)
+		r = svm_quirks_init();
 	if (r) {
 		svm_remove();
 		return r;
@@ -184,6 +186,7 @@ int svm_probe(struct duet_caps *caps)
 
 void svm_remove(void)
 {
+	svm_quirks_exit();
 	svm_free_cpus();
 	if (svm_iopm)
 		__free_pages(svm_iopm, IOPM_ORDER);
@@ -216,6 +219,7 @@ int svm_cpu_on(void)
 	if (boot_cpu_has(X86_FEATURE_TSCRATEMSR))
 		wrmsr(MSR_AMD64_TSC_RATIO, 0, TSC_RATIO_ONE_HIGH);
 	c->on = true;
+	svm_try_quirks(c);
 	return 0;
 }
 

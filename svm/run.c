@@ -5,7 +5,6 @@
  * prepares an entry here in svm/.
  */
 #include <linux/hw_breakpoint.h>
-#include <linux/moduleparam.h>
 #include <linux/percpu.h>
 #include <asm/cpufeature.h>
 #include <asm/debugreg.h>
@@ -17,36 +16,6 @@
 #include <asm/trapnr.h>
 #include "common/irqchip.h"
 #include "svm/svm.h"
-
-/*
- * Processors load CR2 from the VMCB at VMRUN (APM vol. 2, 15.5.1). An emulator
- * (Bochs) does not: there it has to be written by hand.
- */
-DEFINE_STATIC_KEY_FALSE(svm_cr2_quirk);
-
-static bool svm_load_cr2;
-
-static int svm_set_load_cr2(const char *val, const struct kernel_param *kp)
-{
-	int r = param_set_bool(val, kp);
-
-	if (r)
-		return r;
-	if (svm_load_cr2)
-		static_branch_enable(&svm_cr2_quirk);
-	else
-		static_branch_disable(&svm_cr2_quirk);
-	return 0;
-}
-
-static const struct kernel_param_ops svm_load_cr2_ops = {
-	.flags = KERNEL_PARAM_OPS_FL_NOARG,
-	.set = svm_set_load_cr2,
-	.get = param_get_bool,
-};
-module_param_cb(svm_load_cr2, &svm_load_cr2_ops, &svm_load_cr2, 0644);
-MODULE_PARM_DESC(svm_load_cr2,
-		 "Write CR2 before VMRUN, for emulators that do not load it");
 
 /* These groups the loop moves itself, after each exit. */
 #define HOT_GROUPS	(DUET_ST_RIP | DUET_ST_RFLAGS | DUET_ST_SHADOW)

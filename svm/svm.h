@@ -70,6 +70,7 @@ static_assert(DUET_RAX == 0 && DUET_RSP == 4 && DUET_R15 == 15);
  * an intercepted #DB shows its own causes alone; its own DR6 is software's.
  */
 #define SVM_DR6_NONE	0xffff0ff0ULL
+#define SVM_DR7_RESET	0x400ULL	/* APM vol. 2, 13.1.1.4 */
 
 /* svm_vcpu.work: rare things to do around the next entry */
 #define SVM_WORK_SOFT		BIT(0)	/* software event: RIP and nRIP */
@@ -178,7 +179,6 @@ void svm_set_state(struct duet_vcpu *vcpu, u32 groups);
 asmlinkage int svm_enter(u64 *gpr, struct svm_entry *entry);
 
 /* ---- run.c ---- */
-DECLARE_STATIC_KEY_FALSE(svm_cr2_quirk);
 void svm_run(struct duet_vcpu *vcpu);
 void svm_host_event(struct duet_vcpu *vcpu);
 
@@ -210,6 +210,15 @@ int svm_get_msr(struct duet_vcpu *vcpu, u32 index, u64 *value);
 int svm_set_msr(struct duet_vcpu *vcpu, u32 index, u64 value, bool host);
 /* CPUID changed, or SPEC_CTRL was written for the first time */
 void svm_update_msrpm(struct svm_vcpu *svm);
+
+/* ---- quirk.c ---- */
+DECLARE_STATIC_KEY_FALSE(svm_cr2_quirk);
+int svm_quirks_init(void);
+void svm_quirks_exit(void);
+/* SVM is on, on this CPU; interrupts off */
+void svm_try_quirks(struct svm_cpu *c);
+/* may sleep */
+void svm_apply_quirks(void);
 
 /* ---- explain.c ---- */
 void svm_explain(struct duet_vcpu *vcpu, char *buf, size_t size);

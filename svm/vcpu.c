@@ -42,8 +42,6 @@ static const u8 svm_shadow_paging[] = {
 	INTERCEPT_CR_READ(3), INTERCEPT_CR_WRITE(3), INTERCEPT_INVLPG,
 };
 
-#define SVM_DR7_RESET		0x400	/* APM vol. 2, 13.1.1.4 */
-
 /* A vCPU waits for a lock: PAUSE exits (APM vol. 2, 15.14.4). */
 #define SVM_PAUSE_COUNT		3000
 #define SVM_PAUSE_THRESHOLD	128
@@ -135,6 +133,7 @@ static int svm_vcpu_create(struct duet_vcpu *vcpu)
 	const struct svm_features *f = &svm_features;
 	u64 refused = vcpu->vm->refused;
 
+	svm_apply_quirks();
 	svm->vmcb = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	if (!svm->vmcb)
 		return -ENOMEM;
