@@ -126,7 +126,8 @@ def run_here(report, options):
             for n in names_in("host")]
     tests = os.path.join(SCRIPTS, "tests")
     here += [("scripts-" + n, os.path.join(tests, n))
-             for n in sorted(os.listdir(tests)) if n[0].isalpha()]
+             for n in sorted(os.listdir(tests))
+             if os.access(os.path.join(tests, n), os.X_OK)]
     for name, path in here:
         if options.only and name not in options.only:
             continue
@@ -139,6 +140,8 @@ def run_here(report, options):
             status, text = done.returncode, done.stdout
         except subprocess.TimeoutExpired as e:
             text = e.stdout or b""
+        except OSError as e:
+            text = f"{path}: {e.strerror}".encode()
         text = text.decode(errors="replace")
         with log_file(f"here-{name}.log") as log:
             log.write(text)
