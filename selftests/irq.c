@@ -1,0 +1,623 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Rule: interrupts from user space (KVM_INTERRUPT without an irqchip, with its
+ * window and its flags in kvm_run) and from the wires of the chips in the
+ * kernel (PIC, IOAPIC, PIT, GSI routing) are taken when the guest allows it,
+ * once for each edge, as long as the level stays.
+ */
+#include <pthread.h>
+#include <time.h>
+
+#include "apic.h"
+#include "tap.h"
+
+static volatile unsigned int count[256];
+static volatile uint64_t last_vector, last_rip;
+
+static void guest_count(struct trap *t)
+{
+	count[t->vector]++;
+	last_vector = t->vector;
+	last_rip = t->rip;
+}
+
+static struct vcpu *start(unsigned int flags, void (*fn)(void))
+{
+	struct vcpu *v = vcpu_create(vm_create(flags), 0);
+	unsigned int i;
+
+	for (i = 32; i < 256; i++)
+		guest_handlers[i] = guest_count;
+	vcpu_start(v, fn);
+	return v;
+}
+
+static void interrupt(struct vcpu *v, unsigned int vec)
+{
+	struct kvm_interrupt irq = { .irq = vec };
+
+	must(v->fd, KVM_INTERRUPT, &irq);
+}
+
+/* Without a local APIC in the kernel a lowered CR8 may be an exit. */
+static int run_no_tpr(struct vcpu *v)
+{
+	int r;
+
+	do {
+		r = vcpu_run(v);
+	} while (r == KVM_EXIT_SET_TPR);
+	return r;
+}
+
+static void guest_open(void)
+{
+	sti();
+	guest_sync(1);
+	guest_sync(2);
+	guest_sync(3);
+	guest_done();
+}
+
+static void inject(void)
+{
+	struct vcpu *v = start(0, guest_open);
+	unsigned int i;
+
+	for (i = 1; i <= 3; i++) {
+		expect_sync(v, i);
+		REQUIRE_EQ(v->run->if_flag, 1);
+		REQUIRE_EQ(v->run->ready_for_interrupt_injection, 1);
+		interrupt(v, 0x30 + i);
+	}
+	expect_done(v);
+	REQUIRE_EQ(count[0x31] + count[0x32] + count[0x33], 3);
+	REQUIRE_EQ(last_vector, 0x33);
+}
+
+static void guest_closed(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 5; i++) {
+		cli();
+		guest_sync(1);
+		asm volatile(".globl irq_sti\n"
+			     "sti; nop\nirq_sti: nop; cli" : : : "memory");
+		guest_sync(2);
+	}
+	guest_done();
+}
+
+extern const char irq_sti[];
+
+static void window(void)
+{
+	struct vcpu *v = start(0, guest_closed);
+	struct kvm_regs r;
+	unsigned int i;
+
+	for (i = 0; i < 5; i++) {
+		expect_sync(v, 1);
+		REQUIRE_EQ(v->run->if_flag, 0);
+		REQUIRE_EQ(v->run->ready_for_interrupt_injection, 0);
+		if (i & 1) {	/* nobody asked */
+			expect_sync(v, 2);
+			continue;
+		}
+		v->run->request_interrupt_window = 1;
+		vcpu_expect(v, KVM_EXIT_IRQ_WINDOW_OPEN);
+		REQUIRE_EQ(v->run->if_flag, 1);
+		REQUIRE_EQ(v->run->ready_for_interrupt_injection, 1);
+		v->run->request_interrupt_window = 0;
+		regs_get(v, &r);
+		/* QEMU's TCG may open it one instruction early. */
+		if (!host_is_tcg())
+			REQUIRE_EQ(r.rip, (uintptr_t)irq_sti);
+		REQUIRE(r.rflags & X86_EFLAGS_IF);
+		interrupt(v, 0x40 + i);
+		expect_sync(v, 2);
+		REQUIRE_EQ(count[0x40 + i], 1);
+		REQUIRE_EQ(last_rip, r.rip);
+	}
+	expect_done(v);
+}
+
+/* The window is open already: the exit comes before the guest runs. */
+static void window_open(void)
+{
+	struct vcpu *v = start(0, guest_open);
+
+	expect_sync(v, 1);
+	v->run->request_interrupt_window = 1;
+	vcpu_expect(v, KVM_EXIT_IRQ_WINDOW_OPEN);
+	v->run->request_interrupt_window = 0;
+	interrupt(v, 0x50);
+	expect_sync(v, 2);
+	REQUIRE_EQ(count[0x50], 1);
+}
+
+static void bad_interrupts(void)
+{
+	struct vcpu *v = start(0, guest_open), *w = start(VM_IRQCHIP, guest_open);
+	struct kvm_interrupt irq = { .irq = 256 };
+
+	must_fail(v->fd, KVM_INTERRUPT, &irq, EINVAL);
+	irq.irq = -1;
+	must_fail(v->fd, KVM_INTERRUPT, &irq, EINVAL);
+	must_fail(v->fd, KVM_INTERRUPT, 8, EFAULT);
+	irq.irq = 0x30;
+	must_fail(w->fd, KVM_INTERRUPT, &irq, ENXIO);
+}
+
+static void guest_halts(void)
+{
+	asm volatile(".globl irq_hlt\nhlt\nirq_hlt: nop" : : : "memory");
+	safe_halt();
+	guest_done();
+}
+
+extern const char irq_hlt[];
+
+static void hlt_exit(void)
+{
+	struct vcpu *v = start(0, guest_halts);
+	struct kvm_regs r;
+
+	vcpu_expect(v, KVM_EXIT_HLT);
+	regs_get(v, &r);
+	REQUIRE_EQ(r.rip, (uintptr_t)irq_hlt);
+	REQUIRE_EQ(v->run->if_flag, 0);
+	vcpu_expect(v, KVM_EXIT_HLT);
+	REQUIRE_EQ(v->run->if_flag, 1);
+	REQUIRE_EQ(v->run->ready_for_interrupt_injection, 1);
+	interrupt(v, 0x61);
+	expect_done(v);
+	REQUIRE_EQ(count[0x61], 1);
+}
+
+static void guest_cr8(void)
+{
+	write_cr(8, 7);
+	guest_sync(1);
+	GUEST_EQ(read_cr(8), 3);
+	write_cr(8, 0);
+	guest_sync(2);
+	guest_done();
+}
+
+static void cr8(void)
+{
+	struct vcpu *v = start(0, guest_cr8);
+	struct kvm_sregs s;
+
+	REQUIRE_EQ(run_no_tpr(v), KVM_EXIT_IO);
+	REQUIRE(ucall_get(v));
+	REQUIRE_EQ(v->run->cr8, 7);
+	REQUIRE_EQ(v->run->apic_base, 0xfee00900);
+	sregs_get(v, &s);
+	REQUIRE_EQ(s.cr8, 7);
+	v->run->cr8 = 3;
+	REQUIRE_EQ(run_no_tpr(v), KVM_EXIT_IO);
+	REQUIRE(ucall_get(v));
+	REQUIRE_EQ(v->run->cr8, 0);
+	v->run->cr8 = 16;
+	must_fail(v->fd, KVM_RUN, 0, EINVAL);
+	v->run->cr8 = 0;
+	expect_done(v);
+}
+
+/* A queued interrupt that was not delivered yet is part of the state. */
+static void queued(void)
+{
+	struct vcpu *v = start(0, guest_open);
+	struct kvm_vcpu_events e;
+	struct kvm_sregs s;
+
+	expect_sync(v, 1);
+	v->run->immediate_exit = 1;
+	REQUIRE_EQ(vcpu_run(v), -EINTR);
+	interrupt(v, 0x71);
+	must(v->fd, KVM_GET_VCPU_EVENTS, &e);
+	REQUIRE_EQ(e.interrupt.injected, 1);
+	REQUIRE_EQ(e.interrupt.nr, 0x71);
+	sregs_get(v, &s);
+	REQUIRE_EQ(s.interrupt_bitmap[1], 1ull << (0x71 - 64));
+	/* User space takes it back, and gives another. */
+	e.interrupt.nr = 0x72;
+	must(v->fd, KVM_SET_VCPU_EVENTS, &e);
+	v->run->immediate_exit = 0;
+	expect_sync(v, 2);
+	REQUIRE_EQ(count[0x71], 0);
+	REQUIRE_EQ(count[0x72], 1);
+	must(v->fd, KVM_GET_VCPU_EVENTS, &e);
+	REQUIRE_EQ(e.interrupt.injected, 0);
+}
+
+/* With the chips. */
+static void line(struct vcpu *v, unsigned int irq, unsigned int level)
+{
+	struct kvm_irq_level l = { .irq = irq, .level = level };
+
+	must(v->vm->fd, KVM_IRQ_LINE, &l);
+}
+
+static void guest_pic_count(struct trap *t)
+{
+	guest_count(t);
+	if (t->vector >= 0x28)
+		outb(0xa0, 0x20);
+	outb(0x20, 0x20);
+}
+
+static void guest_pic(void)
+{
+	unsigned int i;
+
+	for (i = 0x20; i < 0x30; i++)
+		guest_handlers[i] = guest_pic_count;
+	apic_enable();
+	apic_write(APIC_LVT_LINT0, APIC_EXTINT);
+	pic_init(0x20, ~(1u << 4 | 1u << 2 | 1u << 10));
+	sti();
+	for (i = 1;; i++)
+		guest_sync(i);
+}
+
+static void pic(void)
+{
+	struct vcpu *v = start(VM_IRQCHIP, guest_pic);
+
+	expect_sync(v, 1);
+	line(v, 4, 1);
+	expect_sync(v, 2);
+	REQUIRE_EQ(count[0x24], 1);
+	line(v, 4, 1);			/* no edge */
+	expect_sync(v, 3);
+	REQUIRE_EQ(count[0x24], 1);
+	line(v, 4, 0);
+	line(v, 4, 1);
+	expect_sync(v, 4);
+	REQUIRE_EQ(count[0x24], 2);
+	line(v, 10, 1);			/* through the cascade */
+	expect_sync(v, 5);
+	REQUIRE_EQ(count[0x2a], 1);
+	line(v, 5, 1);			/* masked */
+	expect_sync(v, 6);
+	REQUIRE_EQ(count[0x25], 0);
+}
+
+/* Masked, pending, unmasked; and the interrupt-request registers. */
+static void guest_pic_mask(void)
+{
+	guest_handlers[0x24] = guest_pic_count;
+	apic_enable();
+	apic_write(APIC_LVT_LINT0, APIC_EXTINT);
+	pic_init(0x20, 0xffff);
+	sti();
+	guest_sync(1);
+	GUEST_EQ(count[0x24], 0);
+	outb(0x20, 0x0a);		/* read the IRR */
+	GUEST_EQ(inb(0x20) & 0x10, 0x10);
+	outb(0x21, 0xef);
+	asm volatile("nop; nop");
+	GUEST_EQ(count[0x24], 1);
+	outb(0x20, 0x0b);		/* read the ISR */
+	GUEST_EQ(inb(0x20), 0);
+	GUEST_EQ(inb(0x21), 0xef);
+	GUEST_EQ(inb(0xa1), 0xff);
+	guest_done();
+}
+
+static void pic_mask(void)
+{
+	struct vcpu *v = start(VM_IRQCHIP, guest_pic_mask);
+
+	expect_sync(v, 1);
+	line(v, 4, 1);
+	expect_done(v);
+}
+
+static void guest_apic_count(struct trap *t)
+{
+	guest_count(t);
+	apic_eoi();
+}
+
+static volatile unsigned int irr_seen;
+
+static void guest_level(struct trap *t)
+{
+	guest_count(t);
+	if (count[t->vector] == 1)
+		irr_seen = ioapic_read(0x10 + 2 * 10) >> 14 & 1;
+	/* The second time the host takes the line away. */
+	if (count[t->vector] == 2)
+		guest_sync(100);
+	apic_eoi();
+}
+
+static void guest_ioapic(void)
+{
+	unsigned int i;
+
+	guest_handlers[0x45] = guest_apic_count;
+	guest_handlers[0x4a] = guest_level;
+	apic_enable();
+	pic_init(0x20, 0xffff);
+	ioapic_route(5, 0x45);			/* edge */
+	ioapic_route(10, 0x4a | 1u << 15);	/* level */
+	GUEST_EQ(ioapic_read(0x10 + 2 * 5), 0x45);
+	GUEST_EQ(ioapic_read(1) >> 16 & 0xff, 23);
+	sti();
+	for (i = 1;; i++)
+		guest_sync(i);
+}
+
+static void ioapic(void)
+{
+	struct vcpu *v = start(VM_IRQCHIP, guest_ioapic);
+	struct kvm_irq_level status = { .irq = 5, .level = 1 };
+
+	expect_sync(v, 1);
+	line(v, 5, 1);
+	expect_sync(v, 2);
+	REQUIRE_EQ(count[0x45], 1);
+	line(v, 5, 1);
+	expect_sync(v, 3);
+	REQUIRE_EQ(count[0x45], 1);
+	line(v, 5, 0);
+	line(v, 5, 1);
+	line(v, 5, 0);
+	expect_sync(v, 4);
+	REQUIRE_EQ(count[0x45], 2);
+	must(v->vm->fd, KVM_IRQ_LINE_STATUS, &status);
+	REQUIRE((int)status.status > 0, "%d", status.status);
+	expect_sync(v, 5);
+	REQUIRE_EQ(count[0x45], 3);
+	line(v, 5, 0);
+
+	line(v, 10, 1);
+	expect_sync(v, 100);	/* in the handler, the second time */
+	REQUIRE_EQ(irr_seen, 1, "remote IRR");
+	line(v, 10, 0);
+	expect_sync(v, 6);
+	REQUIRE_EQ(count[0x4a], 2);
+	line(v, 11, 1);		/* masked since reset */
+	expect_sync(v, 7);
+}
+
+/* IRQ_LINE while the guest sleeps in the kernel. */
+static void guest_sleeps(void)
+{
+	guest_handlers[0x45] = guest_apic_count;
+	apic_enable();
+	pic_init(0x20, 0xffff);
+	ioapic_route(5, 0x45);
+	guest_sync(1);
+	while (count[0x45] < 20) {
+		cli();
+		if (count[0x45] < 20)
+			safe_halt();
+	}
+	guest_done();
+}
+
+static void *wake(void *v)
+{
+	unsigned int i;
+
+	for (i = 0; i < 20; i++) {
+		while (count[0x45] != i)
+			usleep(500);
+		if (i % 3 == 0)
+			usleep(3000);
+		line(v, 5, 1);
+		line(v, 5, 0);
+	}
+	return NULL;
+}
+
+static void wake_hlt(void)
+{
+	struct vcpu *v = start(VM_IRQCHIP, guest_sleeps);
+	pthread_t thread;
+
+	expect_sync(v, 1);
+	pthread_create(&thread, NULL, wake, v);
+	expect_done(v);
+	pthread_join(thread, NULL);
+}
+
+/* The PIT: ticks, at their rate. */
+#define TICKS	20
+
+static volatile bool by_ioapic;
+
+static void guest_pit(void)
+{
+	apic_enable();
+	if (by_ioapic) {
+		guest_handlers[0x50] = guest_apic_count;
+		pic_init(0x20, 0xffff);
+		apic_write(APIC_LVT_LINT0, APIC_MASKED);
+		ioapic_route(0, 0x50);	/* GSI 0 is pin 0 by default */
+	} else {
+		guest_handlers[0x20] = guest_pic_count;
+		apic_write(APIC_LVT_LINT0, APIC_EXTINT);
+		pic_init(0x20, ~1u);
+	}
+	guest_sync(1);
+	pit_start(1193182 / 200);	/* 5 ms */
+	while (count[by_ioapic ? 0x50 : 0x20] < TICKS)
+		safe_halt();
+	guest_done();
+}
+
+static uint64_t now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000ull + t.tv_nsec / 1000;
+}
+
+static void pit_by(bool ioapic)
+{
+	struct vcpu *v;
+	uint64_t t;
+
+	by_ioapic = ioapic;
+	v = start(VM_PIT, guest_pit);
+	expect_sync(v, 1);
+	t = now_us();
+	expect_done(v);
+	t = now_us() - t;
+	/* Not early; how late depends on the machine. */
+	REQUIRE(t >= (TICKS - 1) * 5000ull - 2000, "%llu us",
+		(unsigned long long)t);
+	REQUIRE(t < 3000000, "%llu us", (unsigned long long)t);
+	vm_destroy(v->vm, v);
+}
+
+static void pit(void)
+{
+	pit_by(false);
+	pit_by(true);
+}
+
+/* Reading the PIT: the counter goes down, latched and by read-back. */
+static void guest_pit_read(void)
+{
+	unsigned int a, b, i;
+
+	outb(0x43, 0x34);
+	outb(0x40, 0xff);
+	outb(0x40, 0xff);
+	outb(0x43, 0);			/* latch */
+	a = inb(0x40);
+	a |= inb(0x40) << 8;
+	for (i = 0; i < 20000; i++)
+		asm volatile("pause");
+	outb(0x43, 0);
+	b = inb(0x40);
+	b |= inb(0x40) << 8;
+	GUEST_REQUIRE(a != b);
+	outb(0x43, 0xe2);		/* read back: status of channel 0 */
+	GUEST_EQ(inb(0x40) & 0x3f, 0x34);
+	/* Channel 2's gate and the speaker's port. */
+	outb(0x61, 1);
+	GUEST_EQ(inb(0x61) & 3, 1);
+	guest_done();
+}
+
+static void pit_read(void)
+{
+	struct kvm_pit_config config = { .flags = KVM_PIT_SPEAKER_DUMMY };
+	struct vcpu *v = start(VM_PIT, guest_pit_read);
+	struct vm *vm;
+
+	/* Without the flag port 0x61 is user space's. */
+	vcpu_expect(v, KVM_EXIT_IO);
+	REQUIRE_EQ(v->run->io.port, 0x61);
+	vcpu_expect(v, KVM_EXIT_IO);
+	REQUIRE_EQ(v->run->io.port, 0x61);
+	*((uint8_t *)v->run + v->run->io.data_offset) = 1;
+	expect_done(v);
+	/* With it, the kernel's. */
+	vm = vm_create(VM_IRQCHIP);
+	must(vm->fd, KVM_CREATE_PIT2, &config);
+	v = vcpu_create(vm, 0);
+	vcpu_start(v, guest_pit_read);
+	expect_done(v);
+	config.flags = 1u << 5;
+	vm = vm_create(VM_IRQCHIP);
+	if (device_is_duet())	/* KVM ignores them */
+		must_fail(vm->fd, KVM_CREATE_PIT2, &config, EINVAL);
+}
+
+/* GSI routing: another wire, an MSI, none at all. */
+static void guest_routes(void)
+{
+	unsigned int i;
+
+	guest_handlers[0x45] = guest_apic_count;
+	guest_handlers[0x66] = guest_apic_count;
+	apic_enable();
+	pic_init(0x20, 0xffff);
+	ioapic_route(5, 0x45);
+	sti();
+	for (i = 1;; i++)
+		guest_sync(i);
+}
+
+static void routing(void)
+{
+	struct {
+		struct kvm_irq_routing head;
+		struct kvm_irq_routing_entry e[2];
+	} r = {
+		.head.nr = 2,
+		.e[0] = { .gsi = 40, .type = KVM_IRQ_ROUTING_IRQCHIP,
+			  .u.irqchip = { KVM_IRQCHIP_IOAPIC, 5 } },
+		.e[1] = { .gsi = 41, .type = KVM_IRQ_ROUTING_MSI,
+			  .u.msi = { .address_lo = 0xfee00000, .data = 0x66 } },
+	};
+	struct vcpu *v = start(VM_IRQCHIP, guest_routes);
+
+	expect_sync(v, 1);
+	must(v->vm->fd, KVM_SET_GSI_ROUTING, &r);
+	line(v, 40, 1);
+	expect_sync(v, 2);
+	REQUIRE_EQ(count[0x45], 1);
+	line(v, 40, 0);
+	line(v, 41, 1);
+	expect_sync(v, 3);
+	REQUIRE_EQ(count[0x66], 1);
+	line(v, 5, 1);			/* routed no more */
+	expect_sync(v, 4);
+	REQUIRE_EQ(count[0x45], 1);
+	/* Bad ones, which leave the old table. */
+	r.head.flags = 1;
+	must_fail(v->vm->fd, KVM_SET_GSI_ROUTING, &r, EINVAL);
+	r.head.flags = 0;
+	r.e[1].type = 99;
+	must_fail(v->vm->fd, KVM_SET_GSI_ROUTING, &r, EINVAL);
+	r.e[1].type = KVM_IRQ_ROUTING_IRQCHIP;
+	r.e[1].u.irqchip.irqchip = 7;
+	r.e[1].u.irqchip.pin = 0;
+	must_fail(v->vm->fd, KVM_SET_GSI_ROUTING, &r, EINVAL);
+	r.e[1].u.irqchip.irqchip = KVM_IRQCHIP_IOAPIC;
+	r.e[1].u.irqchip.pin = 24;
+	must_fail(v->vm->fd, KVM_SET_GSI_ROUTING, &r, EINVAL);
+	r.e[1].gsi = 1u << 30;
+	must_fail(v->vm->fd, KVM_SET_GSI_ROUTING, &r, EINVAL);
+	r.head.nr = 0xffffffff;
+	must_fail(v->vm->fd, KVM_SET_GSI_ROUTING, &r, EINVAL);
+	line(v, 40, 1);
+	expect_sync(v, 5);
+	REQUIRE_EQ(count[0x45], 2);
+}
+
+static const struct test tests[] = {
+	{ "KVM_INTERRUPT into an open guest", inject },
+	{ "request_interrupt_window: the exit at the right moment", window },
+	{ "a window that is open already", window_open },
+	{ "KVM_INTERRUPT refuses bad vectors, and an irqchip", bad_interrupts },
+	{ "HLT without an irqchip is an exit, an interrupt goes on after it",
+	  hlt_exit },
+	{ "CR8 in kvm_run, both ways", cr8 },
+	{ "an interrupt that waits is in VCPU_EVENTS and SREGS", queued },
+	{ "PIC: edges, cascade, mask", pic },
+	{ "PIC: masked requests wait; its registers", pic_mask },
+	{ "IOAPIC: edge, level with remote IRR, status", ioapic },
+	{ "IRQ_LINE wakes a halted vCPU, 20 times", wake_hlt },
+	{ "PIT ticks through the PIC and through the IOAPIC", pit },
+	{ "PIT: latch, read-back, speaker port", pit_read },
+	{ "GSI routing: wires, MSI, refusals", routing },
+};
+
+int main(void)
+{
+	return tap_main(tests, ARRAY_SIZE(tests), 10);
+}
