@@ -6,6 +6,7 @@
 #ifndef DUET_RTC_H
 #define DUET_RTC_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -15,12 +16,14 @@
  * struct cmos - clock and memory
  * @now: seconds since 1970; the host's clock
  * @offset: what the guest's clock differs from it, in seconds
+ * @ticked: the guest's time up to which alarms were looked at
  * @index: the register that the data port means
  * @ram: registers; those of the time only while the guest sets it
  */
 struct cmos {
 	time_t (*now)(void);
 	time_t offset;
+	time_t ticked;
 	uint8_t index;
 	uint8_t ram[CMOS_SIZE];
 };
@@ -40,5 +43,19 @@ uint8_t cmos_read(struct cmos *c, unsigned int off);
 
 /** cmos_write() - the guest writes port 0x70 + @off */
 void cmos_write(struct cmos *c, unsigned int off, uint8_t val);
+
+/**
+ * cmos_wants_ticks() - whether the alarm or update interrupt is enabled
+ * @c: the clock
+ *
+ * If so, cmos_tick() is to be called when a second begins.
+ */
+bool cmos_wants_ticks(const struct cmos *c);
+
+/** cmos_tick() - a second has begun: update flag, and alarm flag if it is due */
+void cmos_tick(struct cmos *c);
+
+/** cmos_irq() - the level of the interrupt pin */
+bool cmos_irq(const struct cmos *c);
 
 #endif

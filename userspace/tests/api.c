@@ -400,6 +400,26 @@ static void one_end(const char *keys, int sig, int want_exit, int want_sig)
 	close(pty);
 }
 
+/* Stopped from the shell: the terminal is the shell's until it goes on. */
+static void stop_and_go(void)
+{
+	struct termios before, after;
+	int pty, status = 0;
+	pid_t pid;
+
+	pid = start_child(&pty, &before);
+	CHECK(wait_raw(pty));
+	kill(pid, SIGTSTP);
+	CHECK(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status));
+	CHECK(!tcgetattr(pty, &after) && after.c_lflag == before.c_lflag);
+	kill(pid, SIGCONT);
+	CHECK(wait_raw(pty));
+	CHECK(write(pty, "\001x", 2) == 2);
+	CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
+	      WEXITSTATUS(status) == VM_QUIT);
+	close(pty);
+}
+
 static void test_terminal(void)
 {
 	int fd = memfd_create("raw", 0);
@@ -419,6 +439,7 @@ static void test_terminal(void)
 	one_end(NULL, SIGQUIT, VM_SIGNAL + SIGQUIT, 0);
 	one_end(NULL, SIGSEGV, 0, SIGSEGV);
 	one_end(NULL, SIGABRT, 0, SIGABRT);
+	stop_and_go();
 	opts.timeout = 1;
 	one_end(NULL, 0, VM_TIMEOUT, 0);
 	opts.timeout = 0;

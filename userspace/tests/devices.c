@@ -160,6 +160,39 @@ static void test_cmos_set(void)
 	CHECK(cmos_read(&c, 1) == 0x77 && cmos(&c, 0x7f) == 0x77);
 }
 
+static void test_cmos_interrupts(void)
+{
+	struct cmos c;
+
+	fake_now = 1767323045;			/* 03:04:05 */
+	cmos_init(&c, clock_now, MIB(256), 0);
+	cmos_set(&c, 1, 0x07);
+	cmos_set(&c, 3, 0x04);
+	cmos_set(&c, 5, 0xff);			/* any hour */
+	CHECK(!cmos_wants_ticks(&c));
+	cmos_set(&c, 11, 0x22);			/* AIE */
+	CHECK(cmos_wants_ticks(&c));
+	fake_now++;
+	cmos_tick(&c);
+	CHECK(!cmos_irq(&c));			/* :06, update flag alone */
+	fake_now += 2;				/* a tick was late: :08 */
+	cmos_tick(&c);
+	CHECK(cmos_irq(&c));
+	CHECK(cmos(&c, 12) == 0xb0);		/* IRQF, AF, UF */
+	CHECK(!cmos_irq(&c) && cmos(&c, 12) == 0);
+	cmos_tick(&c);				/* no new second */
+	CHECK(cmos(&c, 12) == 0);
+	fake_now += 3599;			/* an hour after the first */
+	cmos_tick(&c);
+	CHECK(cmos(&c, 12) == 0xb0);
+	cmos_set(&c, 11, 0x12);			/* UIE */
+	fake_now++;
+	cmos_tick(&c);
+	CHECK(cmos_irq(&c) && cmos(&c, 12) == 0x90);
+	cmos_set(&c, 11, 0x92);			/* stopped: no update */
+	CHECK(!cmos_wants_ticks(&c));
+}
+
 static void test_cmos_memory(void)
 {
 	unsigned int i, sum = 0;
@@ -329,6 +362,7 @@ const struct test device_tests[] = {
 	{ "bus: an access over the end of the address space", test_bus_end },
 	{ "CMOS: time in BCD and binary, 12 and 24 hours", test_cmos_time },
 	{ "CMOS: setting the clock", test_cmos_set },
+	{ "CMOS: alarm and update interrupts", test_cmos_interrupts },
 	{ "CMOS: memory sizes and checksum", test_cmos_memory },
 	{ "ACPI: only S5 with SLP_EN powers off", test_power_off },
 	{ "ACPI: PM1 status and enable", test_pm1_event },
