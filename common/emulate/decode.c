@@ -162,13 +162,12 @@ static int decode_prefixes(struct emulate_ctxt *ctxt, u8 *opcode)
 		rc = next_byte(ctxt, opcode);
 		if (rc)
 			return rc;
-		if (legacy_prefix(ctxt, *opcode)) {
+		if (legacy_prefix(ctxt, *opcode))
 			insn->rex = 0;
-		} else if (in_long64(ctxt) && (*opcode & 0xf0) == 0x40) {
+		else if (in_long64(ctxt) && (*opcode & 0xf0) == 0x40)
 			insn->rex = *opcode;
-		} else {
+		else
 			break;
-		}
 	}
 	if (insn->rex)
 		insn->prefixes |= EMULATE_PREFIX_REX;

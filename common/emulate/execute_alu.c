@@ -6,8 +6,6 @@
  */
 #include "internal.h"
 
-typedef unsigned __int128 emulate_u128;
-
 static u32 carry_in(const struct emulate_ctxt *ctxt)
 {
 	return ctxt->rflags & FLAG_CF;
@@ -246,10 +244,10 @@ static void product_flags(struct emulate_ctxt *ctxt, bool overflow)
 int op_mul(struct emulate_ctxt *ctxt)
 {
 	u32 bytes = ctxt->src.bytes;
-	emulate_u128 product;
+	unsigned __int128 product;
 	u64 low, high;
 
-	product = (emulate_u128)reg_read(ctxt, EMULATE_RAX, bytes) *
+	product = (unsigned __int128)reg_read(ctxt, EMULATE_RAX, bytes) *
 		  ctxt->src.value;
 	low = (u64)product & mask_of(bytes);
 	high = (u64)(product >> (bytes * 8)) & mask_of(bytes);

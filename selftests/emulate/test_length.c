@@ -132,13 +132,15 @@ static const u8 escapes[][3] = {
 /* Each opcode of each map with each ModRM byte behind each set of prefixes. */
 static void enumerate(struct tally *tally, struct random *random)
 {
-	u32 set, escape, opcode, modrm, at;
+	u32 total = ARRAY_SIZE(prefix_sets) << 18;
+	u32 i, set, escape, opcode, modrm, at;
 	u8 bytes[16];
 
-	for (set = 0; set < ARRAY_SIZE(prefix_sets); set++)
-	for (escape = 0; escape < ARRAY_SIZE(escapes); escape++)
-	for (opcode = 0; opcode < 256; opcode++)
-	for (modrm = 0; modrm < 256; modrm++) {
+	for (i = 0; i < total; i++) {
+		modrm = i & 255;
+		opcode = i >> 8 & 255;
+		escape = i >> 16 & 3;
+		set = i >> 18;
 		at = prefix_sets[set][0];
 		memcpy(bytes, &prefix_sets[set][1], at);
 		memcpy(bytes + at, &escapes[escape][1], escapes[escape][0]);
