@@ -8,6 +8,7 @@
 #include "guest.h"
 #include "tap.h"
 #include "vm.h"
+#include "../../uapi/duet.h"
 
 extern const char __executable_start[], _end[];
 
@@ -120,6 +121,30 @@ void slot_set(struct vm *vm, unsigned int slot, unsigned int flags,
 		     strerror(-r));
 }
 
+/*
+ * $DUET_PAGER (nested, shadow) and $DUET_REFUSE (a mask of DUET_REFUSE_*) run
+ * any test with less of the hardware.
+ */
+static void vm_refuse(struct vm *vm)
+{
+	const char *pager = getenv("DUET_PAGER"), *mask = getenv("DUET_REFUSE");
+	struct kvm_enable_cap cap = { .cap = DUET_CAP_PAGER };
+
+	if (!device_is_duet())
+		return;
+	if (pager && *pager) {
+		cap.args[0] = strcmp(pager, "shadow") ? DUET_PAGER_NESTED :
+							DUET_PAGER_SHADOW;
+		must(vm->fd, KVM_ENABLE_CAP, &cap);
+	}
+	if (mask && *mask) {
+		cap.cap = DUET_CAP_REFUSE;
+		cap.args[0] = strtoull(mask, NULL, 0) &
+			      check_extension(vm->kvm, DUET_CAP_REFUSE);
+		must(vm->fd, KVM_ENABLE_CAP, &cap);
+	}
+}
+
 struct vm *vm_create(unsigned int flags)
 {
 	struct kvm_pit_config pit = { 0 };
@@ -130,6 +155,7 @@ struct vm *vm_create(unsigned int flags)
 	vm->flags = flags;
 	vm->kvm = device_open();
 	vm->fd = must(vm->kvm, KVM_CREATE_VM, 0);
+	vm_refuse(vm);
 	if (flags & VM_BARE)
 		return vm;
 	/* What VMX without unrestricted guest borrows from the guest. */
