@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -185,6 +186,49 @@ static int set_real_mode_pages(struct vm *vm)
 	return 0;
 }
 
+#define NR_PIC_PINS	16
+#define NR_IOAPIC_PINS	24
+#define CASCADE		2
+
+static void route(struct kvm_irq_routing *r, unsigned int gsi,
+		  unsigned int chip, unsigned int pin)
+{
+	struct kvm_irq_routing_entry *e = &r->entries[r->nr++];
+
+	e->gsi = gsi;
+	e->type = KVM_IRQ_ROUTING_IRQCHIP;
+	e->u.irqchip.irqchip = chip;
+	e->u.irqchip.pin = pin;
+}
+
+/*
+ * A PC's wiring: ISA interrupt n at both chips, but for the timer, which is at
+ * the IOAPIC's pin 2 (the MADT says so), and the cascade, which is nowhere.
+ */
+static int set_routes(struct vm *vm)
+{
+	struct kvm_irq_routing *r;
+	unsigned int i;
+	int ret = 0;
+
+	r = calloc(1, sizeof(*r) + (NR_PIC_PINS + NR_IOAPIC_PINS) *
+		   sizeof(r->entries[0]));
+	if (!r)
+		return err_set(ENOMEM, "no memory for the interrupt routes");
+	for (i = 0; i < NR_PIC_PINS; i++)
+		if (i != CASCADE)
+			route(r, i, i < 8 ? KVM_IRQCHIP_PIC_MASTER :
+			      KVM_IRQCHIP_PIC_SLAVE, i % 8);
+	for (i = 0; i < NR_IOAPIC_PINS; i++)
+		if (i != CASCADE)
+			route(r, i, KVM_IRQCHIP_IOAPIC, i ? i : CASCADE);
+	if (ioctl(vm->vm_fd, KVM_SET_GSI_ROUTING, r))
+		ret = err_set(errno, "KVM_SET_GSI_ROUTING: %s",
+			      strerror(errno));
+	free(r);
+	return ret;
+}
+
 static int create_irqchip(struct vm *vm)
 {
 	/* The speaker's gate, port 0x61, belongs to the PIT: also in kernel. */
@@ -195,7 +239,7 @@ static int create_irqchip(struct vm *vm)
 			       strerror(errno));
 	if (ioctl(vm->vm_fd, KVM_CREATE_PIT2, &pit))
 		return err_set(errno, "KVM_CREATE_PIT2: %s", strerror(errno));
-	return 0;
+	return set_routes(vm);
 }
 
 int vm_create(struct vm *vm)
