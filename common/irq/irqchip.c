@@ -38,8 +38,9 @@ int duet_irqchip_create(struct duet_vm *vm)
 	err = duet_ioapic_create(chip);
 	if (err)
 		goto pic;
-	/* KVM_IRQ_LINE, KVM_SIGNAL_MSI and KVM_IRQFD take no lock */
+	/* complete before KVM_IRQ_LINE, SIGNAL_MSI, IRQFD see it: no lock */
 	smp_store_release(&vm->irqchip, chip);
+	/* has_irqchip promises irqchip */
 	smp_store_release(&vm->has_irqchip, true);
 	return 0;
 
