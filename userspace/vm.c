@@ -78,6 +78,7 @@ static const struct needed_cap needed[] = {
 	{ KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT", false },
 	{ KVM_CAP_IRQCHIP, "KVM_CAP_IRQCHIP", true },
 	{ KVM_CAP_PIT2, "KVM_CAP_PIT2", true },
+	{ KVM_CAP_IRQ_ROUTING, "KVM_CAP_IRQ_ROUTING", true },
 };
 
 static int check_caps(struct vm *vm)

@@ -46,6 +46,8 @@ static struct {
 	uint32_t exit_at_once;		/* exit reason of the first KVM_RUN */
 	int order;			/* of the calls below */
 	int irqchip_at, vcpu_at;
+	unsigned int ioapic_pins[24];	/* by GSI */
+	unsigned int nr_routes;
 } dev;
 
 #define DEVICE_FD	700
@@ -73,6 +75,18 @@ static int played_cpuid(struct kvm_cpuid2 *table)
 	table->nent = dev.cpuid_entries;
 	for (i = 0; i < table->nent; i++)
 		table->entries[i].function = 0x40000000 + i;
+	return 0;
+}
+
+static int played_routes(const struct kvm_irq_routing *r)
+{
+	unsigned int i;
+
+	dev.nr_routes = r->nr;
+	for (i = 0; i < r->nr; i++)
+		if (r->entries[i].u.irqchip.irqchip == KVM_IRQCHIP_IOAPIC)
+			dev.ioapic_pins[r->entries[i].gsi] =
+				r->entries[i].u.irqchip.pin;
 	return 0;
 }
 
@@ -143,6 +157,8 @@ int __wrap_ioctl(int fd, unsigned long req, ...)
 	case KVM_CREATE_IRQCHIP:
 		dev.irqchip_at = ++dev.order;
 		return 0;
+	case KVM_SET_GSI_ROUTING:
+		return played_routes((void *)arg);
 	case KVM_CREATE_VCPU:
 		dev.vcpu_at = ++dev.order;
 		return played_vcpu();
@@ -239,6 +255,9 @@ static void test_create(void)
 	reset_device();
 	expect_open(0, NULL);
 	CHECK(dev.slots == 3);
+	/* The timer at pin 2, as the MADT says; the others at their own. */
+	CHECK(dev.nr_routes == 15 + 23 && dev.ioapic_pins[0] == 2);
+	CHECK(dev.ioapic_pins[4] == 4 && dev.ioapic_pins[23] == 23);
 }
 
 static void test_vcpu(void)
