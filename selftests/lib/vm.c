@@ -135,6 +135,9 @@ static void vm_refuse(struct vm *vm)
 	if (pager && *pager) {
 		cap.args[0] = strcmp(pager, "shadow") ? DUET_PAGER_NESTED :
 							DUET_PAGER_SHADOW;
+		if (!(check_extension(vm->kvm, DUET_CAP_PAGER) >>
+		      cap.args[0] & 1))
+			skip("no %s pager", pager);
 		must(vm->fd, KVM_ENABLE_CAP, &cap);
 	}
 	if (mask && *mask) {
