@@ -322,7 +322,5 @@ void duet_inject_events(struct duet_vcpu *vcpu)
 	if (want_irq)
 		duet_ops->set_window(vcpu, DUET_WINDOW_INTR, true);
 
-	if (vcpu->lapic)
-		duet_ops->set_tpr(vcpu, duet_get_cr8(vcpu),
-				  duet_irq_highest(vcpu));
+	duet_ops->set_tpr(vcpu, duet_get_cr8(vcpu), duet_irq_highest(vcpu));
 }

@@ -257,8 +257,13 @@ static int duet_before_run(struct duet_vcpu *vcpu)
 	if (run->kvm_valid_regs || run->kvm_dirty_regs)
 		return -EINVAL;		/* KVM_CAP_SYNC_REGS is not offered */
 	if (!vcpu->vm->has_irqchip) {
-		if (duet_set_cr8(vcpu, READ_ONCE(run->cr8)))
-			return -EINVAL;
+		u64 cr8 = READ_ONCE(run->cr8);
+
+		if (cr8 != vcpu->cr8) {
+			if (duet_set_cr8(vcpu, cr8))
+				return -EINVAL;
+			duet_request_self(vcpu, DUET_REQ_EVENT);
+		}
 		if (READ_ONCE(run->request_interrupt_window))
 			duet_request_self(vcpu, DUET_REQ_EVENT);
 	}
