@@ -459,6 +459,9 @@ static void syscall_sysret(void)
 {
 	struct vcpu *v = start(0, guest_syscall);
 
+	if (host_is_bochs_svm())
+		skip("this emulator goes astray after SYSRET in an SVM guest");
+
 	guest_gdt[0][SEL_TSS / 8] &= ~(2ull << 40);
 	expect_done(v);
 }

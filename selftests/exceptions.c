@@ -24,6 +24,7 @@ static uint8_t area[2 * PAGE] __attribute__((aligned(4096)));
 /* An error code that names a gate; QEMU's TCG has a wrong factor. */
 static bool idt_error(uint64_t error, unsigned int vec)
 {
+	error &= ~1ull;	/* EXT: the event was itself an exception */
 	return error == vec * 8 + 2 || error == vec * 16 + 2;
 }
 
@@ -271,6 +272,7 @@ static void overflow(void)
 /* #DB: single step, instruction breakpoint, data watchpoint. */
 static volatile uint64_t db_count, db_rip[8], db_dr6[8];
 static volatile uint64_t watched;
+static volatile bool no_bs;
 extern const char bp_here[], watch_after[];
 
 static void guest_db(struct trap *t)
@@ -289,7 +291,8 @@ static void guest_debug(void)
 	asm volatile("pushfq; orl $0x100, (%%rsp); popfq; nop; nop" : : :
 		     "memory", "cc");
 	GUEST_EQ(db_count, 1);
-	GUEST_EQ(db_dr6[0], 0xffff4ff0);
+	if (!no_bs)
+		GUEST_EQ(db_dr6[0], 0xffff4ff0);
 
 	write_dr(0, (uintptr_t)bp_here);
 	write_dr(7, 0x402);
@@ -312,6 +315,7 @@ static void guest_debug(void)
 
 static void debug(void)
 {
+	no_bs = host_is_bochs_svm();
 	expect_done(start(guest_debug));
 }
 
@@ -438,6 +442,8 @@ static void triple_fault(void)
 {
 	struct vcpu *v = start(guest_triple);
 
+	if (host_is_bochs_svm())
+		skip("this emulator resets the host at a guest's triple fault");
 	vcpu_expect(v, KVM_EXIT_SHUTDOWN);
 	/* And again, with a state that user space set after it. */
 	vcpu_start(v, guest_inject);

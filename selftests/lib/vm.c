@@ -38,6 +38,23 @@ bool host_is_tcg(void)
 	return found;
 }
 
+bool host_is_bochs_svm(void)
+{
+	FILE *f = fopen("/sys/firmware/acpi/tables/FACP", "r");
+	uint32_t id[4];
+	char oem[16] = "";
+
+	if (f) {
+		if (fread(oem, 1, sizeof(oem), f) != sizeof(oem))
+			oem[10] = 0;
+		fclose(f);
+	}
+	cpuid(0, 0, id);
+	/* QEMU has the same OEM id, but another name for its processor. */
+	return !memcmp(oem + 10, "BOCHS ", 6) && id[2] == 0x444d4163 &&
+	       !host_is_tcg();
+}
+
 int device_open(void)
 {
 	int fd = open(device_path(), O_RDWR | O_CLOEXEC);

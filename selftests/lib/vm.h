@@ -58,6 +58,12 @@ bool device_is_duet(void);
  */
 bool host_is_tcg(void);
 
+/*
+ * The host is Bochs with AMD-V. Under SVM it resets at a triple fault instead
+ * of making the SHUTDOWN exit, and leaves DR6.BS clear at a single step.
+ */
+bool host_is_bochs_svm(void);
+
 int device_open(void);
 struct vm *vm_create(unsigned int flags);
 struct vcpu *vcpu_create(struct vm *vm, unsigned int id);
