@@ -230,6 +230,15 @@ static void string_ports(void)
 		   guest.logged == 3 && guest.log[0].value == 'x' &&
 		   guest.log[1].value == 'y' && guest.log[2].value == 'z',
 		   "REP OUTS that the TSS allows, element by element");
+	RCX = 2;
+	RDI = 0x2000;
+	guest.ram[0x1001] = 0x6c;			/* rep insb */
+	guest.ctxt.rip = 0x1000;
+	rc = guest_run(&guest, &rounds);
+	tap_result(rc == EMULATE_CONTINUE && rounds == 2 &&
+		   guest.logged == 5 && guest.ram[0x2000] == 0x11 &&
+		   guest.ram[0x2001] == 0x11,
+		   "REP INS that the TSS allows gets the port's data, not the TSS's");
 	guest.ctxt.rip = 0x1000;
 	guest.ram[0x6068 + 0x3f8 / 8] = 1;
 	RCX = 0;
