@@ -156,6 +156,7 @@ class Machine:
     def __init__(self, report, options, name):
         self.report, self.options, self.name = report, options, name
         self.verdicts = {}      # (device, program) -> {rule: verdict}
+        self.emulator_died = set()      # in these (device, program)
         self.limit = options.limit or (120 if name == "tcg" else 300)
 
     def boot(self, devices, programs, log):
@@ -214,9 +215,9 @@ class Machine:
         """Boots until every program has had its turn."""
         devices = ["duet"] if self.options.no_kvm else ["duet", "kvm"]
         left = {d: list(programs) for d in devices}
-        emulator = boots = 0
+        boots, deaths = 0, set()
         with log_file(f"{self.name}.log") as log:
-            while devices and boots < 8:
+            while devices and boots < 4 + 2 * len(programs):
                 boots += 1
                 # programs of the first device; the next has all of its own
                 batch = left[devices[0]]
@@ -226,13 +227,18 @@ class Machine:
                     if name in left[device]:
                         left[device].remove(name)
                 if status == EMULATOR_STATUS:
-                    emulator += 1
-                    if emulator > 1:
-                        self.report.add_emulator(self.name)
+                    # once more; then without the program that does it
+                    if at not in deaths:
+                        deaths.add(at)
+                        self.report.note(f"{self.name}: the emulator died in "
+                                         f"{at and ' '.join(at)}; once more")
+                        continue
+                    self.report.add_emulator(
+                        " ".join((self.name,) + (at or ())))
+                    if at is None or at[1] not in left[at[0]]:
                         return
-                    self.report.note(f"{self.name}: the emulator died; "
-                                     "once more")
-                    continue
+                    left[at[0]].remove(at[1])
+                    self.emulator_died.add(at)
                 if at is None:
                     # it came to its end, or could not even start
                     ended = both
@@ -254,7 +260,7 @@ class Machine:
         for name in programs:
             ours = self.verdicts.get(("duet", name))
             theirs = self.verdicts.get(("kvm", name))
-            if ours is None:
+            if ours is None or ("kvm", name) in self.emulator_died:
                 continue        # its absence has been reported
             if theirs is None:
                 self.report.add(f"{self.name} kvm {name}",
