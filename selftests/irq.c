@@ -128,6 +128,8 @@ static void window_open(void)
 {
 	struct vcpu *v = start(0, guest_open);
 
+	if (host_is_bochs_svm())
+		skip("this emulator looks for VINTR only after STI and POPF");
 	expect_sync(v, 1);
 	v->run->request_interrupt_window = 1;
 	vcpu_expect(v, KVM_EXIT_IRQ_WINDOW_OPEN);

@@ -658,6 +658,8 @@ static void single_step(void)
 {
 	struct vcpu *v = vcpu_create(vm_create(0), 0);
 
+	if (host_is_bochs_svm())
+		skip("this emulator gives a guest's single step to the host");
 	vcpu_start(v, guest_step);
 	expect_mmio(v, true, MMIO_BASE, 4, 1);
 	expect_done(v);

@@ -26,7 +26,6 @@ static void guest_taken(struct trap *t)
  * hits the shadow makes an exit, after which VMRUN has forgotten the shadow.
  */
 static volatile unsigned int forgive;
-static volatile bool no_bs;
 
 /* Runs @insns with VEC pending and IF clear; it must be taken at label 2. */
 #define PENDING(insns)							\
@@ -132,7 +131,6 @@ static struct vcpu *start(void (*fn)(void))
 
 	vcpu_start(v, fn);
 	forgive = host_is_tcg() ? 3 : 0;
-	no_bs = host_is_bochs_svm();
 	return v;
 }
 
@@ -257,7 +255,9 @@ static void set_shadow_one(unsigned int shadow, const char *want)
 	must(v->fd, KVM_SET_VCPU_EVENTS, &e);
 	if (vcpu_run(v) != KVM_EXIT_IO)
 		exit_unexpected(__FILE__, __LINE__, v);
-	if (!host_is_tcg() || taken_rip != (uintptr_t)shadow_at)
+	/* Neither QEMU nor Bochs takes the shadow from the VMCB. */
+	if (!(host_is_tcg() || host_is_bochs_svm()) ||
+	    taken_rip != (uintptr_t)shadow_at)
 		REQUIRE_EQ(taken_rip, (uintptr_t)want);
 	vm_destroy(v->vm, v);
 }
@@ -296,8 +296,7 @@ static void guest_step(struct trap *t)
 			     "rdx", "memory", "cc");			\
 		GUEST_EQ(steps, 1);					\
 		GUEST_EQ(step_rip, want_);				\
-		if (!no_bs)						\
-			GUEST_EQ(step_dr6 & 0x4000, 0x4000);		\
+		GUEST_EQ(step_dr6 & 0x4000, 0x4000);			\
 	} while (0)
 
 static void guest_steps(void)
@@ -317,6 +316,8 @@ static void guest_steps(void)
 
 static void single_step(void)
 {
+	if (host_is_bochs_svm())
+		skip("this emulator gives a guest's single step to the host");
 	expect_done(start(guest_steps));
 }
 
@@ -332,6 +333,8 @@ static void single_step_user(void)
 {
 	struct vcpu *v = start(guest_steps_user);
 
+	if (host_is_bochs_svm())
+		skip("this emulator gives a guest's single step to the host");
 	vcpu_expect(v, KVM_EXIT_IO);
 	REQUIRE_EQ(v->run->io.port, 0x99);
 	vcpu_expect(v, KVM_EXIT_IO);

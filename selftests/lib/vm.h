@@ -59,8 +59,9 @@ bool device_is_duet(void);
 bool host_is_tcg(void);
 
 /*
- * The host is Bochs with AMD-V. Under SVM it resets at a triple fault instead
- * of making the SHUTDOWN exit, and leaves DR6.BS clear at a single step.
+ * The host is Bochs with AMD-V, which resets at a guest's triple fault instead
+ * of making the SHUTDOWN exit, and keeps a single-step trap pending across
+ * #VMEXIT: it hits the host, whose GS is not its own yet.
  */
 bool host_is_bochs_svm(void);
 
