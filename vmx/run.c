@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The loop around the world switch: the fast path of every exit. Called
+ * through the ops table with interrupts off; calls duet_fast_exit() and what
+ * prepares an entry here in vmx/.
+ */
+#include <linux/gfp.h>
+#include <linux/hw_breakpoint.h>
+#include <linux/jump_label.h>
+#include <linux/mm.h>
+#include <linux/percpu.h>
+#include <asm/barrier.h>
+#include <asm/cpufeature.h>
+#include <asm/debugreg.h>
+#include <asm/mce.h>
+#include <asm/msr.h>
+#include <asm/nospec-branch.h>
+#include <asm/processor.h>
+#include <asm/trapnr.h>
+#include "vmx/vmx.h"
+
+/*
+ * L1TF: the guest must not find the host's data in the L1D (SDM vol. 4,
+ * IA32_FLUSH_CMD). When, the host's l1tf= says: before a loop, that is when
+ * something else ran since; or before each entry.
+ */
+static DEFINE_STATIC_KEY_FALSE(vmx_l1d_flush_loop);
+static DEFINE_STATIC_KEY_FALSE(vmx_l1d_flush_entry);
+
+#define L1D_ORDER	4	/* the largest L1D of a CPU without the MSR */
+#define L1D_SIZE	(PAGE_SIZE << L1D_ORDER)
+
+static u8 *vmx_l1d_pages;
+
+int vmx_l1d_init(void)
+{
+	u64 cap;
+
+	if (!boot_cpu_has_bug(X86_BUG_L1TF) ||
+	    l1tf_mitigation == L1TF_MITIGATION_OFF)
+		return 0;
+	if (boot_cpu_has(X86_FEATURE_ARCH_CAPABILITIES) &&
+	    !rdmsrl_safe(MSR_IA32_ARCH_CAPABILITIES, &cap) &&
+	    (cap & ARCH_CAP_SKIP_VMENTRY_L1DFLUSH))
+		return 0;
+	if (!boot_cpu_has(X86_FEATURE_FLUSH_L1D)) {
+		vmx_l1d_pages = (u8 *)__get_free_pages(GFP_KERNEL | __GFP_ZERO,
+						       L1D_ORDER);
+		if (!vmx_l1d_pages)
+			return -ENOMEM;
+	}
+	if (l1tf_mitigation == L1TF_MITIGATION_FULL ||
+	    l1tf_mitigation == L1TF_MITIGATION_FULL_FORCE)
+		static_branch_enable(&vmx_l1d_flush_entry);
+	else
+		static_branch_enable(&vmx_l1d_flush_loop);
+	return 0;
+}
+
+void vmx_l1d_exit(void)
+{
+	free_pages((unsigned long)vmx_l1d_pages, L1D_ORDER);
+	vmx_l1d_pages = NULL;
+}
+
+static void vmx_flush_l1d(void)
+{
+	unsigned long i;
+
+	if (static_cpu_has(X86_FEATURE_FLUSH_L1D)) {
+		wrmsrl(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
+		return;
+	}
+	/* First the translations, then every line. */
+	for (i = 0; i < L1D_SIZE; i += PAGE_SIZE)
+		READ_ONCE(vmx_l1d_pages[i]);
+	barrier_nospec();
+	for (i = 0; i < L1D_SIZE; i += 64)
+		READ_ONCE(vmx_l1d_pages[i]);
+	barrier_nospec();
+}
+
+static inline bool vmx_debug_active(const struct vmx_vcpu *vmx)
+{
+	return vmx->vcpu.state.dr7 &
+		(DR_GLOBAL_ENABLE_MASK | DR_LOCAL_ENABLE_MASK);
+}
+
+/* A VM entry loads DR7, never DR0 to DR3. */
+static void vmx_load_breakpoints(struct vmx_vcpu *vmx)
+{
+	const u64 *dr = vmx->vcpu.state.dr;
+
+	/* The host's breakpoints must not meet the guest's addresses. */
+	set_debugreg(0, 7);
+	set_debugreg(dr[0], 0);
+	set_debugreg(dr[1], 1);
+	set_debugreg(dr[2], 2);
+	set_debugreg(dr[3], 3);
+}
+
+/*
+ * A guest that touches a debug register will touch more of them: until the
+ * next exit it has them all. Not while user space debugs it.
+ */
+static bool vmx_give_breakpoints(struct vmx_vcpu *vmx)
+{
+	if (vmx->vcpu.guest_debug || vmx->dr_direct)
+		return false;
+	vmx->dr_direct = true;
+	vmx_cpu_control(vmx, CPU_MOV_DR, false);
+	vmx_load_breakpoints(vmx);
+	set_debugreg(vmx->vcpu.state.dr6, 6);
+	return true;
+}
+
+static void vmx_take_breakpoints(struct vmx_vcpu *vmx)
+{
+	struct duet_state *s = &vmx->vcpu.state;
+	unsigned long value;
+
+	vmx->dr_direct = false;
+	vmx_cpu_control(vmx, CPU_MOV_DR, true);
+	get_debugreg(value, 0);
+	s->dr[0] = value;
+	get_debugreg(value, 1);
+	s->dr[1] = value;
+	get_debugreg(value, 2);
+	s->dr[2] = value;
+	get_debugreg(value, 3);
+	s->dr[3] = value;
+	get_debugreg(value, 6);
+	s->dr6 = value;
+	s->dr7 = vmx_read(vmx, VMCS_GUEST_DR7);
+	vmx->vcpu.guest_dr7 = s->dr7;
+	/* The host's #DB handler must not find the guest's causes. */
+	set_debugreg(DR6_RESERVED, 6);
+}
+
+static void vmx_write_dirty(struct vmx_vcpu *vmx)
+{
+	struct duet_vcpu *vcpu = &vmx->vcpu;
+	u32 dirty = vcpu->dirty;
+
+	vcpu->dirty = 0;
+	vmx_set_state(vcpu, dirty);
+	if (unlikely(dirty & DUET_ST_DR) && vmx_debug_active(vmx))
+		vmx_load_breakpoints(vmx);
+}
+
+static void vmx_load_tsc_aux(struct vmx_vcpu *vmx)
+{
+	vmx->tsc_aux = vmx->vcpu.msrs.tsc_aux;
+	if (boot_cpu_has(X86_FEATURE_RDTSCP))
+		wrmsrl(MSR_TSC_AUX, vmx->tsc_aux);
+}
+
+static void vmx_flush(struct vmx_vcpu *vmx)
+{
+	if (vmx->flush_all)
+		vmx_invept(vmx);
+	if (vmx->flush_guest)
+		vmx_invvpid(vmx);
+	vmx->flush_all = false;
+	vmx->flush_guest = false;
+}
+
+static inline void vmx_prepare_entry(struct vmx_vcpu *vmx)
+{
+	struct duet_vcpu *vcpu = &vmx->vcpu;
+
+	if (vcpu->dirty)
+		vmx_write_dirty(vmx);
+	if (unlikely(vmx->flush_all | vmx->flush_guest))
+		vmx_flush(vmx);
+	if (unlikely(vmx->tsc_aux != vcpu->msrs.tsc_aux))
+		vmx_load_tsc_aux(vmx);
+	if (static_branch_unlikely(&vmx_l1d_flush_entry))
+		vmx_flush_l1d();
+}
+
+/* The guest did not run. Everything is as it was, its state included. */
+static void vmx_enter_failed(struct vmx_vcpu *vmx, int how)
+{
+	vmx->vcpu.exit = (struct duet_exit) {
+		.reason = DUET_EXIT_FAIL_ENTRY,
+		.hw_reason = how == VMX_ENTER_FAILED ?
+			vmx_read(vmx, VMCS_INSTRUCTION_ERROR) : ~0ULL,
+	};
+}
+
+/* Enter once. False if that was not possible. */
+static bool vmx_enter_guest(struct vmx_vcpu *vmx)
+{
+	int r;
+
+again:
+	vmx_prepare_entry(vmx);
+	r = vmx_enter(vmx->vcpu.state.gpr, &vmx->entry);
+	if (unlikely(r)) {
+		vmx_enter_failed(vmx, r);
+		return false;
+	}
+
+	vmx->vcpu.valid = VMX_ST_ALWAYS;
+	if (unlikely(vmx->dr_direct))
+		vmx_take_breakpoints(vmx);
+	vmx_translate_exit(vmx);
+	if (unlikely(vmx->vcpu.exit.reason == DUET_EXIT_DR_ACCESS) &&
+	    vmx_give_breakpoints(vmx))
+		goto again;
+	return true;
+}
+
+/* What the host's interrupt handlers depend on becomes the guest's... */
+static void vmx_load_guest(struct vmx_vcpu *vmx)
+{
+	vmx_host_prepare(vmx);
+	rdmsrl(MSR_IA32_DEBUGCTLMSR, vmx->debugctl);
+	duet_load_xcr0(&vmx->vcpu);
+	if (unlikely(vmx_debug_active(vmx)))
+		vmx_load_breakpoints(vmx);
+	if (static_branch_unlikely(&vmx_l1d_flush_loop))
+		vmx_flush_l1d();
+}
+
+/* ... and the host's again. DR7 and DEBUGCTL are clear since the VM exit. */
+static void vmx_load_host(struct vmx_vcpu *vmx)
+{
+	if (unlikely(vmx->debugctl))
+		wrmsrl(MSR_IA32_DEBUGCTLMSR, vmx->debugctl);
+	if (hw_breakpoint_active())
+		hw_breakpoint_restore();
+	duet_restore_xcr0(&vmx->vcpu);
+	/* The guest's branch history must not meet user space's (VMSCAPE). */
+	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
+		this_cpu_write(x86_ibpb_exit_to_user, true);
+}
+
+void vmx_run(struct duet_vcpu *vcpu)
+{
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+
+	vmx_load_guest(vmx);
+	while (vmx_enter_guest(vmx) && duet_fast_exit(vcpu))
+		;
+	vmx_load_host(vmx);
+}
+
+void vmx_host_event(struct duet_vcpu *vcpu)
+{
+	/*
+	 * A physical interrupt was not acknowledged: it comes when interrupts
+	 * go on. An NMI was consumed by the exit, and NMIs are blocked until
+	 * the next IRET (SDM vol. 3, 28.5.5): the handler's.
+	 */
+	if (vcpu->exit.reason == DUET_EXIT_NMI)
+		asm volatile("int $2" : : : "memory");
+#ifdef CONFIG_X86_MCE
+	if (vcpu->exit.reason == DUET_EXIT_MCE) {
+		/* As if it had hit user space: the guest is not the kernel. */
+		struct pt_regs regs = {
+			.cs = 3,
+			.flags = X86_EFLAGS_IF,
+		};
+
+		do_machine_check(&regs);
+	}
+#endif
+}
