@@ -31,8 +31,27 @@ static void duet_bus_publish(struct duet_vm *vm, enum duet_bus_id id,
 	kfree(old);
 }
 
-static void duet_bus_append(struct duet_bus *bus, struct duet_io_device *dev)
+/* Most accesses are to no device at all: that has to be found out quickly. */
+static u32 duet_bus_granule(enum duet_bus_id id, gpa_t addr)
 {
+	return addr >> (id == DUET_BUS_PIO ? 3 : PAGE_SHIFT);
+}
+
+static void duet_bus_filter(struct duet_bus *bus, enum duet_bus_id id,
+			    const struct duet_io_device *dev)
+{
+	u32 first = duet_bus_granule(id, dev->addr);
+	u32 last = duet_bus_granule(id, dev->addr + max(dev->len, 1U) - 1);
+	u32 i;
+
+	for (i = 0; i <= last - first && i < DUET_BUS_FILTER; i++)
+		__set_bit((first + i) % DUET_BUS_FILTER, bus->filter);
+}
+
+static void duet_bus_append(struct duet_bus *bus, enum duet_bus_id id,
+			    struct duet_io_device *dev)
+{
+	duet_bus_filter(bus, id, dev);
 	bus->dev[bus->nr++] = dev;
 	bus->max_len = max(bus->max_len, dev->len);
 }
@@ -52,10 +71,10 @@ int duet_bus_register(struct duet_vm *vm, enum duet_bus_id id,
 
 	/* Behind its equals: the first registered is asked first. */
 	for (i = 0; i < nr && old->dev[i]->addr <= dev->addr; i++)
-		duet_bus_append(bus, old->dev[i]);
-	duet_bus_append(bus, dev);
+		duet_bus_append(bus, id, old->dev[i]);
+	duet_bus_append(bus, id, dev);
 	for (; i < nr; i++)
-		duet_bus_append(bus, old->dev[i]);
+		duet_bus_append(bus, id, old->dev[i]);
 
 	duet_bus_publish(vm, id, bus);
 	return 0;
@@ -81,7 +100,7 @@ int duet_bus_unregister(struct duet_vm *vm, enum duet_bus_id id,
 		      GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
 	for (i = 0; i < nr; i++)
 		if (old->dev[i] != dev)
-			duet_bus_append(bus, old->dev[i]);
+			duet_bus_append(bus, id, old->dev[i]);
 
 	duet_bus_publish(vm, id, bus);
 	if (dev->ops->release)
@@ -149,7 +168,8 @@ static int duet_bus_access(struct duet_vcpu *vcpu, enum duet_bus_id id,
 						&vcpu->vm->srcu);
 	u32 i;
 
-	if (!bus)
+	if (!bus || !test_bit(duet_bus_granule(id, addr) % DUET_BUS_FILTER,
+			      bus->filter))
 		return -EOPNOTSUPP;
 	for (i = duet_bus_first(bus, addr); i < bus->nr; i++) {
 		/* The guest chose @addr, and so the index. */

@@ -30,13 +30,17 @@ struct duet_io_device {
 
 enum duet_bus_id { DUET_BUS_PIO, DUET_BUS_MMIO, DUET_NR_BUSES };
 
+#define DUET_BUS_FILTER	1024
+
 /**
  * struct duet_bus - sorted by addr; one SRCU (vm->srcu) snapshot
+ * @filter: a bit per granule of addresses, folded: clear where no device is
  * @max_len: of its devices: how far below an address a device may start
  */
 struct duet_bus {
 	u32 nr;
 	u32 max_len;
+	unsigned long filter[DUET_BUS_FILTER / BITS_PER_LONG];
 	struct duet_io_device *dev[];
 };
 

@@ -533,7 +533,8 @@ static int duet_emu_finish(struct duet_vcpu *vcpu, int rc)
 		duet_emu_retire(vcpu);
 		return 1;
 	case EMULATE_RETRY:
-		duet_emu_retire(vcpu);
+		/* Nothing is complete but iterations: no shadow ends here. */
+		duet_wrote(vcpu, DUET_ST_RSP);
 		return 1;
 	case EMULATE_FAULT:
 		duet_wrote(vcpu, DUET_ST_RSP);
@@ -549,7 +550,7 @@ static int duet_emu_finish(struct duet_vcpu *vcpu, int rc)
 }
 
 /* User space has answered. */
-static int duet_emu_resume(struct duet_vcpu *vcpu)
+static int duet_emu_answered(struct duet_vcpu *vcpu)
 {
 	struct duet_emulator *emu = vcpu->emulator;
 	struct emulate_ctxt *ctxt = &emu->ctxt;
@@ -570,6 +571,15 @@ static int duet_emu_resume(struct duet_vcpu *vcpu)
 				 emu->mmio_len);
 	}
 	return duet_emu_finish(vcpu, emulate_resume(ctxt));
+}
+
+static int duet_emu_resume(struct duet_vcpu *vcpu)
+{
+	int idx = srcu_read_lock(&vcpu->vm->srcu);
+	int r = duet_emu_answered(vcpu);
+
+	srcu_read_unlock(&vcpu->vm->srcu, idx);
+	return r;
 }
 
 int duet_emulate(struct duet_vcpu *vcpu, gpa_t gpa)
@@ -602,6 +612,10 @@ int duet_emulator_create(struct duet_vcpu *vcpu)
 	emu->vcpu = vcpu;
 	emu->ctxt.ops = &duet_emulate_ops;
 	emu->ctxt.gpr = vcpu->state.gpr;
+	/* The CPU that runs the guest decides, whatever its CPUID says. */
+	emu->ctxt.near_branch_16 =
+		boot_cpu_data.x86_vendor == X86_VENDOR_AMD ||
+		boot_cpu_data.x86_vendor == X86_VENDOR_HYGON;
 	vcpu->emulator = emu;
 	return 0;
 }

@@ -145,8 +145,7 @@ int duet_handle_exit(struct duet_vcpu *vcpu);
  * Context: interrupts off.
  * Return: true if the guest can be entered again (the backend then writes
  * vcpu->dirty groups first), false to leave the loop; the exit is then
- * handled by duet_handle_exit() unless duet_fast_exit() set
- * vcpu->exit_done.
+ * handled as vcpu->outcome says.
  */
 bool duet_fast_exit(struct duet_vcpu *vcpu);
 

@@ -4,7 +4,7 @@
  * with interrupts off, without a lock that may be contended, without sleeping.
  * Called by the backends; what it does not do, exits.c does.
  */
-#include "common/bus.h"
+#include "common/io.h"
 #include "common/msr.h"
 #include "common/vcpu.h"
 #include <uapi/linux/kvm_para.h>
@@ -59,35 +59,22 @@ static bool fast_hypercall(struct duet_vcpu *vcpu)
 
 static bool fast_io(struct duet_vcpu *vcpu)
 {
-	struct duet_exit *e = &vcpu->exit;
-	u64 *rax = &vcpu->state.gpr[DUET_RAX];
-	u32 value = 0;
-	int idx, r;
+	bool done;
+	int idx;
 
-	if (e->io.string || !duet_can_skip_fast(vcpu))
+	if (vcpu->exit.io.string || !duet_can_skip_fast(vcpu))
 		return false;
 
 	idx = srcu_read_lock(&vcpu->vm->srcu);
-	if (e->io.in) {
-		r = duet_bus_read(vcpu, DUET_BUS_PIO, e->io.port, e->io.size,
-				  &value);
-	} else {
-		value = *rax;
-		r = duet_bus_write(vcpu, DUET_BUS_PIO, e->io.port, e->io.size,
-				   &value);
-	}
+	done = duet_kernel_pio(vcpu);
 	srcu_read_unlock(&vcpu->vm->srcu, idx);
-	if (r)
-		return false;
-	if (e->io.in) {
-		if (e->io.size == 4)
-			*rax = value;
-		else if (e->io.size == 2)
-			*rax = (*rax & ~0xffffULL) | (u16)value;
-		else
-			*rax = (*rax & ~0xffULL) | (u8)value;
+	if (done) {
+		duet_skip_insn_fast(vcpu);
+		return true;
 	}
-	return duet_skip_insn_fast(vcpu);
+	duet_user_pio(vcpu);
+	vcpu->outcome = DUET_OUTCOME_USER;
+	return false;
 }
 
 static bool duet_try_fast(struct duet_vcpu *vcpu)
@@ -119,7 +106,7 @@ bool duet_fast_exit(struct duet_vcpu *vcpu)
 	 * exit asked for itself has no other way to be seen.
 	 */
 	if (unlikely(duet_has_request(vcpu))) {
-		vcpu->exit_done = true;
+		vcpu->outcome = DUET_OUTCOME_RESUME;
 		return false;
 	}
 	return true;

@@ -46,6 +46,8 @@ static void duet_load_rax(struct duet_vcpu *vcpu, u32 value, u8 size)
  */
 static int duet_complete_pio(struct duet_vcpu *vcpu)
 {
+	int idx, r;
+
 	if (vcpu->pio.in) {
 		u32 value = 0;
 
@@ -54,36 +56,48 @@ static int duet_complete_pio(struct duet_vcpu *vcpu)
 	}
 	if (duet_rip(vcpu) != vcpu->pio_rip)
 		return 1;
-	return duet_skip_insn(vcpu);
+	if (likely(duet_skip_insn_fast(vcpu)))
+		return 1;
+	idx = srcu_read_lock(&vcpu->vm->srcu);
+	r = duet_skip_insn(vcpu);
+	srcu_read_unlock(&vcpu->vm->srcu, idx);
+	return r;
+}
+
+bool duet_kernel_pio(struct duet_vcpu *vcpu)
+{
+	const struct duet_exit *e = &vcpu->exit;
+	u32 value = 0;
+
+	if (!e->io.in) {
+		value = vcpu->state.gpr[DUET_RAX];
+		return !duet_bus_write(vcpu, DUET_BUS_PIO, e->io.port,
+				       e->io.size, &value);
+	}
+	if (duet_bus_read(vcpu, DUET_BUS_PIO, e->io.port, e->io.size, &value))
+		return false;
+	duet_load_rax(vcpu, value, e->io.size);
+	return true;
+}
+
+void duet_user_pio(struct duet_vcpu *vcpu)
+{
+	const struct duet_exit *e = &vcpu->exit;
+
+	if (!e->io.in)
+		*(u32 *)vcpu->pio_data = vcpu->state.gpr[DUET_RAX];
+	duet_exit_pio(vcpu, e->io.in, e->io.port, e->io.size, 1);
+	vcpu->pio_rip = duet_rip(vcpu);
+	vcpu->complete = duet_complete_pio;
 }
 
 int duet_handle_io(struct duet_vcpu *vcpu)
 {
-	struct duet_exit *e = &vcpu->exit;
-	u32 value = 0;
-	int r;
-
-	if (e->io.string)
+	if (vcpu->exit.io.string)
 		return duet_emulate_io(vcpu);
-
-	if (e->io.in) {
-		r = duet_bus_read(vcpu, DUET_BUS_PIO, e->io.port, e->io.size,
-				  &value);
-		if (!r)
-			duet_load_rax(vcpu, value, e->io.size);
-	} else {
-		value = vcpu->state.gpr[DUET_RAX];
-		r = duet_bus_write(vcpu, DUET_BUS_PIO, e->io.port, e->io.size,
-				   &value);
-	}
-	if (!r)
+	if (duet_kernel_pio(vcpu))
 		return duet_skip_insn(vcpu);
-
-	if (!e->io.in)
-		memcpy(vcpu->pio_data, &value, e->io.size);
-	duet_exit_pio(vcpu, e->io.in, e->io.port, e->io.size, 1);
-	vcpu->pio_rip = duet_rip(vcpu);
-	vcpu->complete = duet_complete_pio;
+	duet_user_pio(vcpu);
 	return 0;
 }
 

@@ -20,6 +20,16 @@ void duet_exit_pio(struct duet_vcpu *vcpu, bool in, u16 port, u8 size,
 /** duet_handle_io() - DUET_EXIT_IO */
 int duet_handle_io(struct duet_vcpu *vcpu);
 
+/**
+ * duet_kernel_pio() - the port access in vcpu->exit, by a device in the kernel
+ * Context: srcu held; any.
+ * Return: false if there is none.
+ */
+bool duet_kernel_pio(struct duet_vcpu *vcpu);
+
+/** duet_user_pio() - the same access as KVM_EXIT_IO; any context */
+void duet_user_pio(struct duet_vcpu *vcpu);
+
 /** duet_exit_mmio() - prepare KVM_EXIT_MMIO; @data NULL for a read */
 void duet_exit_mmio(struct duet_vcpu *vcpu, gpa_t gpa, u32 len,
 		    const void *data);

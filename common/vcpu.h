@@ -46,6 +46,13 @@ enum duet_mode {
 	DUET_IN_GUEST,		/* an IPI is needed */
 };
 
+/* vcpu->outcome: what the fast path says when it leaves the loop */
+enum duet_outcome {
+	DUET_OUTCOME_SLOW,	/* the exit is duet_handle_exit()'s */
+	DUET_OUTCOME_RESUME,	/* it is handled, but there is a request */
+	DUET_OUTCOME_USER,	/* it is handled: vcpu->run is filled in */
+};
+
 /* vcpu->mp_state has KVM_MP_STATE_* values */
 
 /** struct duet_stats - counters of one vCPU; @exits by neutral reason */
@@ -77,7 +84,7 @@ struct duet_vcpu {
 	atomic_t requests;			/* a: DUET_REQ_* */
 	int mode;				/* i: enum duet_mode */
 	int cpu;				/* loaded on, -1 if nowhere */
-	bool exit_done;				/* V: the fast path handled it, but leave the loop */
+	u8 outcome;				/* V: enum duet_outcome */
 	hpa_t root;				/* V: pager's root table */
 	u64 tsc_offset;				/* V: guest TSC = host TSC + this */
 	struct duet_exit exit;			/* V */
@@ -110,7 +117,7 @@ struct duet_vcpu {
 	bool initialized;			/* V: has run or has state */
 	u32 fault_loops;			/* V */
 
-	/* continuation of an exit to user space; NULL if there is none */
+	/* continuation of an exit to user space, srcu not held; or NULL */
 	int (*complete)(struct duet_vcpu *vcpu);	/* V */
 	struct {
 		u32 count, size;

@@ -118,14 +118,16 @@ static int duet_enter(struct duet_vcpu *vcpu, bool *entered)
 	if (test_thread_flag(TIF_NEED_FPU_LOAD))
 		switch_fpu_return();
 
-	duet_note_guest_entry();
 	vtime_account_guest_enter();
-	vcpu->exit_done = false;
+	vcpu->outcome = DUET_OUTCOME_SLOW;
 	vcpu->stats.entries++;
 	duet_ops->run(vcpu);
 	*entered = true;
 	duet_leave_guest_mode(vcpu);
 	duet_ops->host_event(vcpu);
+	/* RCU waits for CPUs that see a tick in the middle of nowhere. */
+	if (vcpu->exit.reason == DUET_EXIT_INTR)
+		duet_note_guest_entry();
 
 	/*
 	 * The interrupt that ended the guest's turn is taken here, and the
@@ -205,8 +207,10 @@ static int duet_run_guest(struct duet_vcpu *vcpu)
 		return r;
 	if (unlikely(vcpu->events.triple_fault))
 		return duet_triple_fault(vcpu);
-	if (!entered || vcpu->exit_done)
+	if (!entered)
 		return 1;
+	if (vcpu->outcome)
+		return vcpu->outcome == DUET_OUTCOME_RESUME;
 
 	idx = srcu_read_lock(&vcpu->vm->srcu);
 	r = duet_handle_exit(vcpu);
@@ -252,7 +256,7 @@ static int duet_run_loop(struct duet_vcpu *vcpu)
 static int duet_before_run(struct duet_vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
-	int idx, r;
+	int r;
 
 	if (run->kvm_valid_regs || run->kvm_dirty_regs)
 		return -EINVAL;		/* KVM_CAP_SYNC_REGS is not offered */
@@ -271,9 +275,7 @@ static int duet_before_run(struct duet_vcpu *vcpu)
 		int (*complete)(struct duet_vcpu *) = vcpu->complete;
 
 		vcpu->complete = NULL;
-		idx = srcu_read_lock(&vcpu->vm->srcu);
 		r = complete(vcpu);
-		srcu_read_unlock(&vcpu->vm->srcu, idx);
 		if (r <= 0)
 			return r;
 	}
