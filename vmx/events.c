@@ -10,6 +10,7 @@
  */
 #include <asm/processor-flags.h>
 #include <asm/trapnr.h>
+#include "common/irqchip.h"
 #include "vmx/vmx.h"
 
 #define BLOCKING_INTR	(VMCS_BLOCKING_BY_STI | VMCS_BLOCKING_BY_MOV_SS)
@@ -113,8 +114,9 @@ void vmx_set_tpr(struct duet_vcpu *vcpu, u8 cr8, int irr)
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	u32 threshold = 0;
 
-	if (!vmx_features.tpr_shadow)
+	if (!vmx->tpr_shadow)
 		return;
+	vmx->tpr = cr8;
 	vmx->virtual_apic[VIRTUAL_APIC_TPR] = cr8 << 4;
 	/* See a write that lets through what waits (SDM vol. 3, 30.1.2). */
 	if (irr >= 0 && irr >> 4 <= cr8)
@@ -127,9 +129,10 @@ void vmx_set_tpr(struct duet_vcpu *vcpu, u8 cr8, int irr)
 
 u8 vmx_get_tpr(struct duet_vcpu *vcpu)
 {
-	/* Without a TPR shadow CR8 is in common/ alone. */
-	return vmx_features.tpr_shadow ?
-		to_vmx(vcpu)->virtual_apic[VIRTUAL_APIC_TPR] >> 4 : vcpu->cr8;
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+
+	return vmx->tpr_shadow ? vmx->virtual_apic[VIRTUAL_APIC_TPR] >> 4 :
+		duet_get_cr8(vcpu);
 }
 
 void vmx_block_nmi(struct vmx_vcpu *vmx)

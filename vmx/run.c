@@ -17,6 +17,7 @@
 #include <asm/nospec-branch.h>
 #include <asm/processor.h>
 #include <asm/trapnr.h>
+#include "common/irqchip.h"
 #include "vmx/vmx.h"
 
 /*
@@ -205,6 +206,11 @@ again:
 	vmx->vcpu.valid = VMX_ST_ALWAYS;
 	if (unlikely(vmx->dr_direct))
 		vmx_take_breakpoints(vmx);
+	/* MOV to CR8 writes the virtual-APIC page alone (SDM vol. 3, 30.3). */
+	if (vmx->tpr_shadow && unlikely(vmx_get_tpr(&vmx->vcpu) != vmx->tpr)) {
+		vmx->tpr = vmx_get_tpr(&vmx->vcpu);
+		duet_lapic_sync_tpr(&vmx->vcpu, vmx->tpr);
+	}
 	vmx_translate_exit(vmx);
 	if (unlikely(vmx->vcpu.exit.reason == DUET_EXIT_DR_ACCESS) &&
 	    vmx_give_breakpoints(vmx))

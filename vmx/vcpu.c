@@ -82,9 +82,14 @@ static void vmx_init_controls(struct vmx_vcpu *vmx)
 	vmx->controls = f->base;
 	if (!vmx->vpid)
 		vmx->controls.cpu2 &= ~(u32)CPU2_VPID;
-	/* The guest's CR8 is software's if it is not the virtual-APIC page's. */
-	if (!f->tpr_shadow)
+	/*
+	 * Without a local APIC in the kernel, user space wants to hear of each
+	 * CR8 that is lower than the last one (KVM_EXIT_SET_TPR).
+	 */
+	if (!vmx->tpr_shadow) {
+		vmx->controls.cpu &= ~(u32)CPU_TPR_SHADOW;
 		vmx->controls.cpu |= CPU_CR8_LOAD | CPU_CR8_STORE;
+	}
 
 	vmx_write(vmx, VMCS_PIN_CONTROLS, vmx->controls.pin);
 	vmx_write(vmx, VMCS_CPU_CONTROLS, vmx->controls.cpu);
@@ -93,7 +98,7 @@ static void vmx_init_controls(struct vmx_vcpu *vmx)
 	vmx_write(vmx, VMCS_ENTRY_CONTROLS, vmx->controls.entry);
 
 	vmx_write(vmx, VMCS_MSR_BITMAP, virt_to_phys(vmx->msr_bitmap));
-	if (f->tpr_shadow)
+	if (vmx->tpr_shadow)
 		vmx_write(vmx, VMCS_VIRTUAL_APIC,
 			  virt_to_phys(vmx->virtual_apic));
 	vmx_write(vmx, VMCS_TPR_THRESHOLD, 0);
@@ -248,6 +253,7 @@ static int vmx_vcpu_create(struct duet_vcpu *vcpu)
 		return r;
 	vmx->vmcs_cpu = -1;
 	vmx->entry.spec_ctrl = &vcpu->msrs.spec_ctrl;
+	vmx->tpr_shadow = vmx_features.tpr_shadow && vcpu->vm->has_irqchip;
 	if (vmx_features.vpid && !(vcpu->vm->refused & DUET_REFUSE_TAGS))
 		vmx->vpid = vmx_vpid_alloc();
 

@@ -119,6 +119,8 @@ struct vmx_vcpu {
 	u64 cr4_shadow, cr4_owned;
 	u32 exception_bitmap;
 	u32 tpr_threshold;
+	u8 tpr;			/* CR8 as common/ has it */
+	bool tpr_shadow;	/* CR8 is in the virtual-APIC page */
 
 	u16 vpid;		/* 0: none */
 	bool flush_guest, flush_all;	/* before the next entry */
