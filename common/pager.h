@@ -25,7 +25,7 @@ struct duet_pager_ops {
 	const char *name;	/* "nested", "shadow" */
 	/** @init: the VM's part; may sleep */
 	int (*init)(struct duet_vm *vm);
-	/** @destroy: every table is freed; no vCPU, no notifier is left */
+	/** @destroy: every table is freed; no vCPU runs, no notifier is left */
 	void (*destroy)(struct duet_vm *vm);
 	/**
 	 * @load: have vcpu->root point to valid tables for the vCPU's current

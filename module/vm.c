@@ -22,11 +22,14 @@ static void duet_vm_destroy(struct duet_vm *vm)
 {
 	u32 i;
 
-	/* First what fires by itself, then what runs, then what they use. */
+	/*
+	 * First what fires by itself, the mmu_notifier included: the mm may
+	 * outlive the VM, and an invalidation asks every vCPU for a flush.
+	 */
 	duet_irqchip_destroy(vm);
+	duet_pager_destroy(vm);
 	for (i = 0; i < vm->nr_vcpus; i++)
 		duet_vcpu_free(vm->vcpus[i]);
-	duet_pager_destroy(vm);
 	duet_bus_destroy(vm);
 	duet_memslots_destroy(vm);
 	duet_ops->vm_destroy(vm);
