@@ -6,6 +6,7 @@
  */
 #include <linux/hw_breakpoint.h>
 #include <linux/percpu.h>
+#include <asm/asm.h>
 #include <asm/cpufeature.h>
 #include <asm/debugreg.h>
 #include <asm/mce.h>
@@ -215,6 +216,19 @@ again:
 	return true;
 }
 
+/*
+ * FS, GS, KERNEL_GS_BASE, TR, LDTR and the system-call MSRs, which VMRUN leaves
+ * alone. Once for each time that interrupts were on: another thread's
+ * modify_ldt() changes LDTR by an interrupt and frees the table that it pointed
+ * to. If an emergency has switched SVM off, svm_enter() fails as well.
+ */
+static void svm_save_host(struct svm_vcpu *svm)
+{
+	asm volatile("1: vmsave %%rax\n2:\n"
+		     _ASM_EXTABLE(1b, 2b)
+		     : : "a" (svm->entry.host_state_pa) : "memory");
+}
+
 /* What the host's interrupt handlers depend on becomes the guest's... */
 static void svm_load_guest(struct svm_vcpu *svm)
 {
@@ -243,6 +257,7 @@ void svm_run(struct duet_vcpu *vcpu)
 	struct svm_vcpu *svm = to_svm(vcpu);
 	struct svm_cpu *c = this_cpu_ptr(&svm_cpus);
 
+	svm_save_host(svm);
 	svm_load_guest(svm);
 	while (svm_enter_guest(svm, c) && duet_fast_exit(vcpu))
 		;

@@ -201,15 +201,8 @@ static void svm_vcpu_load(struct duet_vcpu *vcpu, int cpu)
 		svm_tag_drop(&svm->tag);
 	}
 
+	/* run.c fills it before an entry. */
 	svm->entry.host_state_pa = __sme_set(page_to_phys(c->host_state));
-	/*
-	 * FS, GS, KERNEL_GS_BASE, TR, LDTR and the system-call MSRs, which
-	 * VMRUN leaves alone. They change only when the task is switched.
-	 */
-	if (likely(c->on))
-		asm volatile("vmsave %%rax"
-			     : : "a" (svm->entry.host_state_pa) : "memory");
-
 	svm->tsc_aux = c->host_tsc_aux;
 }
 
