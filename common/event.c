@@ -217,6 +217,9 @@ static void duet_inject_exception(struct duet_vcpu *vcpu)
 
 	if (e->exception.pending) {
 		duet_deliver_payload(vcpu);
+		/* INT n, INTO: raised again when the fault is repaired. */
+		if (e->interrupt.soft)
+			e->interrupt.injected = false;
 		/* Faults push RF set (SDM vol. 3, 17.3.1.1). */
 		if (duet_is_fault(ev.vector)) {
 			duet_need(vcpu, DUET_ST_RFLAGS);
@@ -229,6 +232,12 @@ static void duet_inject_exception(struct duet_vcpu *vcpu)
 	duet_hand_over(vcpu, &ev);
 }
 
+static bool duet_interrupt_in_flight(const struct duet_events *e)
+{
+	return e->in_flight == DUET_EVENT_INTR + 1 ||
+		e->in_flight == DUET_EVENT_SOFT_INTR + 1;
+}
+
 static void duet_inject_interrupt(struct duet_vcpu *vcpu)
 {
 	struct duet_events *e = &vcpu->events;
@@ -239,6 +248,9 @@ static void duet_inject_interrupt(struct duet_vcpu *vcpu)
 		.insn_len = e->interrupt.insn_len,
 	};
 
+	/* An exception came first, and its gate cleared IF: wait. */
+	if (!e->interrupt.soft && !(duet_rflags(vcpu) & X86_EFLAGS_IF))
+		return;
 	duet_hand_over(vcpu, &ev);
 }
 
@@ -260,6 +272,16 @@ static bool duet_nmi_allowed(struct duet_vcpu *vcpu)
 {
 	duet_need(vcpu, DUET_ST_SHADOW);
 	return !vcpu->state.shadow;
+}
+
+bool duet_event_waits(struct duet_vcpu *vcpu)
+{
+	struct duet_events *e = &vcpu->events;
+
+	if (e->exception.pending || e->exception.injected ||
+	    e->nmi_injected || e->interrupt.injected || e->triple_fault)
+		return true;
+	return atomic_read(&e->nmi_pending) && duet_nmi_allowed(vcpu);
 }
 
 bool duet_interrupt_allowed(struct duet_vcpu *vcpu)
@@ -302,24 +324,26 @@ void duet_inject_events(struct duet_vcpu *vcpu)
 	struct duet_events *e = &vcpu->events;
 	bool want_irq;
 
-	/* First what was interrupted, then faults, NMIs, interrupts. */
-	if (e->exception.injected)
+	/*
+	 * First exceptions: one that is pending beside something injected was
+	 * raised by its delivery. Then what was interrupted, NMIs, interrupts.
+	 */
+	if (e->exception.injected || e->exception.pending)
 		duet_inject_exception(vcpu);
 	else if (e->nmi_injected)
 		duet_inject_nmi(vcpu);
-	else if (e->interrupt.injected && !e->exception.pending)
+	else if (e->interrupt.injected)
 		duet_inject_interrupt(vcpu);
-	else if (e->exception.pending)
-		duet_inject_exception(vcpu);
 	else
 		duet_inject_new(vcpu);
 
-	if (atomic_read(&e->nmi_pending))
+	if (atomic_read(&e->nmi_pending) ||
+	    (e->nmi_injected && e->in_flight != DUET_EVENT_NMI + 1))
 		duet_ops->set_window(vcpu, DUET_WINDOW_NMI, true);
 
 	want_irq = vcpu->vm->has_irqchip ? duet_irq_pending(vcpu) :
 		READ_ONCE(vcpu->run->request_interrupt_window);
-	if (want_irq)
+	if (want_irq || (e->interrupt.injected && !duet_interrupt_in_flight(e)))
 		duet_ops->set_window(vcpu, DUET_WINDOW_INTR, true);
 
 	duet_ops->set_tpr(vcpu, duet_get_cr8(vcpu), duet_irq_highest(vcpu));

@@ -81,6 +81,14 @@ void duet_event_reinject(struct duet_vcpu *vcpu, const struct duet_event *ev);
  */
 void duet_inject_events(struct duet_vcpu *vcpu);
 
+/**
+ * duet_event_waits() - does anything but a new interrupt end a halt?
+ *
+ * An NMI that is not blocked, HLT's own single-step trap, or what user space
+ * restored in the middle of its delivery. Context: vCPU thread, loaded.
+ */
+bool duet_event_waits(struct duet_vcpu *vcpu);
+
 /** duet_interrupt_allowed() - RFLAGS.IF set and no shadow, nothing injected */
 bool duet_interrupt_allowed(struct duet_vcpu *vcpu);
 

@@ -30,8 +30,8 @@ struct duet_pager_ops {
 	/**
 	 * @load: have vcpu->root point to valid tables for the vCPU's current
 	 * CR3, EFER and CR0 (sets DUET_ST_ROOT dirty if it changed). Called
-	 * before an entry if DUET_REQ_LOAD_ROOT was made. May sleep. 0 or
-	 * -ENOMEM.
+	 * before an entry if DUET_REQ_LOAD_ROOT was made. May sleep; srcu
+	 * held. 0 or -ENOMEM.
 	 */
 	int (*load)(struct duet_vcpu *vcpu);
 	/**

@@ -68,7 +68,11 @@ static int duet_handle_requests(struct duet_vcpu *vcpu)
 	if (req & DUET_REQ_UPDATE)
 		duet_ops->update(vcpu);
 	if (req & DUET_REQ_LOAD_ROOT) {
+		/* It may read the guest's tables. */
+		int idx = srcu_read_lock(&vcpu->vm->srcu);
+
 		r = vcpu->vm->pager_ops->load(vcpu);
+		srcu_read_unlock(&vcpu->vm->srcu, idx);
 		if (r)
 			return r;
 	}
@@ -109,11 +113,12 @@ static int duet_enter(struct duet_vcpu *vcpu, bool *entered)
 		goto out;
 
 	if (atomic_read(&vcpu->requests) & DUET_REQ_EVENT) {
+		/* Nothing is handed to a CPU that does not enter. */
+		if (unlikely(vcpu->events.triple_fault))
+			goto out;
 		atomic_andnot(DUET_REQ_EVENT, &vcpu->requests);
 		smp_mb__after_atomic();
 		duet_inject_events(vcpu);
-		if (unlikely(vcpu->events.triple_fault))
-			goto out;
 	}
 	if (test_thread_flag(TIF_NEED_FPU_LOAD))
 		switch_fpu_return();
@@ -131,9 +136,11 @@ static int duet_enter(struct duet_vcpu *vcpu, bool *entered)
 
 	/*
 	 * The interrupt that ended the guest's turn is taken here, and the
-	 * tick accounts the time to the guest.
+	 * tick accounts the time to the guest. STI lets nothing in before the
+	 * end of the next instruction, which must not be CLI.
 	 */
 	local_irq_enable();
+	asm volatile("nop");
 	local_irq_disable();
 	vtime_account_guest_exit();
 out:
@@ -148,7 +155,7 @@ static bool duet_has_work(struct duet_vcpu *vcpu)
 {
 	if (vcpu->mp_state == KVM_MP_STATE_HALTED &&
 	    ((duet_irq_pending(vcpu) && duet_interrupt_allowed(vcpu)) ||
-	     atomic_read(&vcpu->events.nmi_pending) ||
+	     duet_event_waits(vcpu) ||
 	     (atomic_read(&vcpu->requests) & DUET_REQ_UNHALT)))
 		return true;
 	return vcpu->lapic && duet_lapic_has_events(vcpu);
