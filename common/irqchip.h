@@ -9,6 +9,8 @@
 
 #include "common/types.h"
 
+#define DUET_MAX_ROUTES		4096	/* KVM_CAP_IRQ_ROUTING: GSIs */
+
 struct kvm_ioeventfd;
 struct kvm_irqchip;
 struct kvm_irqfd;

@@ -5,6 +5,7 @@
 #include "module/duet.h"
 #include "module/ioctl.h"
 #include "common/cpuid.h"
+#include "common/irqchip.h"
 #include "common/memslot.h"
 #include "common/msr.h"
 #include "common/xsave.h"
@@ -27,14 +28,12 @@ int duet_check_extension(struct duet_vm *vm, long cap)
 	case KVM_CAP_PIT2:
 	case KVM_CAP_PIT_STATE2:
 	case KVM_CAP_NOP_IO_DELAY:
-	case KVM_CAP_IRQ_ROUTING:
 	case KVM_CAP_IRQ_INJECT_STATUS:
 	case KVM_CAP_SIGNAL_MSI:
 	case KVM_CAP_SET_IDENTITY_MAP_ADDR:
 	case KVM_CAP_VCPU_EVENTS:
 	case KVM_CAP_DEBUGREGS:
 	case KVM_CAP_XSAVE:
-	case KVM_CAP_XCRS:
 	case KVM_CAP_USER_NMI:
 	case KVM_CAP_READONLY_MEM:
 	case KVM_CAP_IMMEDIATE_EXIT:
@@ -52,6 +51,10 @@ int duet_check_extension(struct duet_vm *vm, long cap)
 	case KVM_CAP_IOEVENTFD_NO_LENGTH:
 	case KVM_CAP_IOEVENTFD_ANY_LENGTH:
 		return 1;
+	case KVM_CAP_XCRS:
+		return boot_cpu_has(X86_FEATURE_XSAVE);
+	case KVM_CAP_IRQ_ROUTING:
+		return DUET_MAX_ROUTES;
 	case KVM_CAP_NR_VCPUS:
 		return min_t(u32, num_online_cpus(), DUET_MAX_VCPUS);
 	case KVM_CAP_MAX_VCPUS:

@@ -29,7 +29,6 @@
 #define DUET_IOAPIC_PINS	KVM_IOAPIC_NUM_PINS
 #define DUET_IOAPIC_BASE	0xfec00000
 #define DUET_RTC_PIN		8
-#define DUET_MAX_ROUTES		4096	/* KVM_CAP_IRQ_ROUTING */
 
 /* A periodic timer is not allowed to take a host CPU for itself. */
 #define DUET_MIN_PERIOD_NS	200000
