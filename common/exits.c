@@ -104,6 +104,12 @@ static int handle_exception(struct duet_vcpu *vcpu)
 		return 1;
 	case X86_TRAP_MC:
 		return 1;	/* the host's */
+	case X86_TRAP_BP:
+		/* RIP is still INT3's; its handler is to find the next one. */
+		duet_queue_exception(vcpu, X86_TRAP_BP);
+		vcpu->events.exception.soft = e->insn_len;
+		vcpu->events.exception.insn_len = e->insn_len;
+		return 1;
 	}
 	if (e->exception.has_error)
 		duet_queue_exception_e(vcpu, e->exception.vector,
@@ -205,6 +211,8 @@ int duet_write_cr(struct duet_vcpu *vcpu, u32 nr, u64 value)
 	case 4:
 		return duet_set_cr4(vcpu, value);
 	case 8:
+		/* The backend has to hear of it: set_tpr(). */
+		duet_request_self(vcpu, DUET_REQ_EVENT);
 		return duet_set_cr8(vcpu, value);
 	default:
 		return -1;
@@ -239,10 +247,8 @@ static int handle_cr_read(struct duet_vcpu *vcpu)
 }
 
 /* CR8 of a user-space irqchip is user space's to know (KVM_EXIT_SET_TPR). */
-static int duet_cr8_changed(struct duet_vcpu *vcpu, u8 old)
+static int duet_cr8_changed(struct duet_vcpu *vcpu, u8 old, int r)
 {
-	int r = duet_skip_insn(vcpu);
-
 	if (r <= 0 || vcpu->vm->has_irqchip || vcpu->cr8 >= old)
 		return r;
 	vcpu->run->exit_reason = KVM_EXIT_SET_TPR;
@@ -262,7 +268,8 @@ static int handle_cr_write(struct duet_vcpu *vcpu)
 		/* Sets PE but cannot clear it (SDM vol. 2, LMSW). */
 		value = (duet_cr0(vcpu) & ~0xeULL) | (e->cr.value & 0xf);
 	} else if (!e->cr.decoded) {
-		return duet_emulate(vcpu, INVALID_GPA);
+		return duet_cr8_changed(vcpu, old_cr8,
+					duet_emulate(vcpu, INVALID_GPA));
 	} else {
 		value = duet_mode_mask(vcpu, duet_read_gpr(vcpu, e->cr.gpr));
 	}
@@ -272,9 +279,7 @@ static int handle_cr_write(struct duet_vcpu *vcpu)
 		return duet_inject_ud(vcpu);
 	if (r)
 		return duet_inject_gp(vcpu);
-	if (e->cr.cr == 8)
-		return duet_cr8_changed(vcpu, old_cr8);
-	return duet_skip_insn(vcpu);
+	return duet_cr8_changed(vcpu, old_cr8, duet_skip_insn(vcpu));
 }
 
 static int handle_dr(struct duet_vcpu *vcpu)

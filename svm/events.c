@@ -124,8 +124,12 @@ void svm_set_tpr(struct duet_vcpu *vcpu, u8 cr8, int irr)
 		control->int_ctl = (control->int_ctl & ~(u32)VMCB_V_TPR) | cr8;
 		svm_dirty(svm, VMCB_CLEAN_TPR);
 	}
-	/* The guest's CR8 is V_TPR; see a write that lets something through. */
-	svm_intercept(svm, INTERCEPT_CR_WRITE(8), irr >= 0 && irr >> 4 <= cr8);
+	/*
+	 * The guest's CR8 is V_TPR; see a write that lets something through.
+	 * Without an irqchip only user space knows what waits.
+	 */
+	svm_intercept(svm, INTERCEPT_CR_WRITE(8), !vcpu->vm->has_irqchip ||
+		      (irr >= 0 && irr >> 4 <= cr8));
 }
 
 u8 svm_get_tpr(struct duet_vcpu *vcpu)
