@@ -170,6 +170,9 @@ static int duet_emu_cmpxchg(struct emulate_ctxt *ctxt, u64 linear,
 	if (rc != EMULATE_CONTINUE)
 		return rc;
 	if (!duet_emu_is_memory(vm, gpa)) {
+		/* struct kvm_run and devices have room for 8 bytes. */
+		if (len > 8)
+			return EMULATE_UNHANDLEABLE;
 		memcpy(data, new, len);
 		return duet_emu_mmio(ctxt, gpa, len, data, true);
 	}
@@ -595,11 +598,15 @@ int duet_emulate_io(struct duet_vcpu *vcpu)
 int duet_insn_length(struct duet_vcpu *vcpu, u8 *len)
 {
 	struct emulate_ctxt *ctxt = duet_emu_begin(vcpu, INVALID_GPA);
+	int rc = emulate_decode(ctxt);
 
-	*len = emulate_length(ctxt);
+	*len = rc ? 0 : ctxt->insn.length;
 	vcpu->exit.insn_len = *len;
-	if (!*len)
+	if (rc == EMULATE_FAULT)
 		duet_emu_queue_exception(vcpu, &ctxt->exception);
+	else if (rc)	/* the memory it was fetched from is gone */
+		return duet_emulation_failed(vcpu, ctxt->insn.bytes,
+					     ctxt->insn.fetched);
 	return 1;
 }
 
