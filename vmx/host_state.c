@@ -112,6 +112,19 @@ static inline void vmx_host_paging(struct vmx_vcpu *vmx)
 	}
 }
 
+/*
+ * VM exits clear LDTR (SDM vol. 3, 28.5.2). Another thread's modify_ldt() may
+ * load it at any time by an interrupt.
+ */
+static inline void vmx_host_ldt(struct vmx_host *host)
+{
+	u16 ldt;
+
+	store_ldt(ldt);
+	if (unlikely(ldt))
+		host->ldt = ldt;
+}
+
 /* User space's FS and GS are still in the CPU; the VM exit loads FS's base. */
 static void vmx_host_save(struct vmx_vcpu *vmx)
 {
@@ -122,7 +135,7 @@ static void vmx_host_save(struct vmx_vcpu *vmx)
 	savesegment(es, host->es);
 	savesegment(fs, host->fs);
 	savesegment(gs, host->gs);
-	store_ldt(host->ldt);
+	host->ldt = 0;
 
 	rdmsrl(MSR_FS_BASE, fs_base);
 	if (fs_base != host->fs_base) {
@@ -159,6 +172,7 @@ void vmx_host_prepare(struct vmx_vcpu *vmx)
 	vmx_host_paging(vmx);
 	if (unlikely(!vmx->host.saved))
 		vmx_host_save(vmx);
+	vmx_host_ldt(&vmx->host);
 	/* SYSCALL does nothing but #UD without both (SDM vol. 2). */
 	if (unlikely(!vmx->host.syscall) &&
 	    (vmx->vcpu.state.efer & EFER_SCE) &&
@@ -203,6 +217,7 @@ void vmx_host_restore(struct vmx_vcpu *vmx)
 	/* The guest writes it without an exit. */
 	rdmsrl(MSR_KERNEL_GS_BASE, vmx->kernel_gs_base);
 
+	vmx_host_ldt(host);
 	if (unlikely(host->ds | host->es | host->fs | host->gs | host->ldt))
 		vmx_restore_segments(host);
 	wrmsrl(MSR_KERNEL_GS_BASE, host->kernel_gs_base);
