@@ -284,14 +284,20 @@ static int duet_emu_string_bus(struct emulate_ctxt *ctxt,
 {
 	struct duet_vcpu *vcpu = to_vcpu(ctxt);
 	u8 *data = vcpu->pio_data;
-	u32 i;
+	u32 i, value = 0;
+	int r;
 
-	for (i = 0; i < count; i++) {
-		int r = io->in ?
-			duet_bus_read(vcpu, DUET_BUS_PIO, io->port, io->size,
-				      data + i * io->size) :
-			duet_bus_write(vcpu, DUET_BUS_PIO, io->port, io->size,
-				       data + i * io->size);
+	/* User space can write to @data: a device sees a copy. */
+	for (i = 0; i < count; i++, data += io->size) {
+		if (io->in) {
+			r = duet_bus_read(vcpu, DUET_BUS_PIO, io->port,
+					  io->size, &value);
+			memcpy(data, &value, io->size);
+		} else {
+			memcpy(&value, data, io->size);
+			r = duet_bus_write(vcpu, DUET_BUS_PIO, io->port,
+					   io->size, &value);
+		}
 		if (r)
 			break;
 	}
@@ -470,19 +476,38 @@ static enum emulate_mode duet_emu_mode(struct duet_vcpu *vcpu)
 	return ar & DUET_AR_DB ? EMULATE_PROT32 : EMULATE_PROT16;
 }
 
+/* Everything that any instruction with a memory operand asks for. */
+#define EMU_GROUPS	(DUET_ST_RIP | DUET_ST_RFLAGS | DUET_ST_RSP |	\
+			 DUET_ST_CR0 | DUET_ST_CR3 | DUET_ST_CR4 |	\
+			 DUET_ST_EFER | DUET_ST_SHADOW |		\
+			 DUET_ST_SEG(DUET_CS) | DUET_ST_SEG(DUET_SS) |	\
+			 DUET_ST_SEG(DUET_DS))
+
+/* The instruction as the CPU supplied it, or as it is found in memory. */
+static void duet_emu_provide(struct duet_vcpu *vcpu, struct emulate_ctxt *ctxt)
+{
+	const struct duet_exit *e = &vcpu->exit;
+	u64 bytes[2];
+
+	if (e->nr_bytes)
+		emulate_provide(ctxt, e->bytes, e->nr_bytes);
+	else if (ctxt->mode == EMULATE_LONG64 &&
+		 duet_read_code(vcpu, ctxt->rip, bytes))
+		emulate_provide(ctxt, (u8 *)bytes, EMULATE_INSN_MAX);
+}
+
 static struct emulate_ctxt *duet_emu_begin(struct duet_vcpu *vcpu, gpa_t gpa)
 {
 	struct emulate_ctxt *ctxt = &vcpu->emulator->ctxt;
 
 	vcpu->emulator->gpa = gpa;
 	emulate_begin(ctxt);
-	duet_need(vcpu, DUET_ST_RIP | DUET_ST_RFLAGS | DUET_ST_RSP);
+	duet_need(vcpu, EMU_GROUPS);
 	ctxt->mode = duet_emu_mode(vcpu);
 	ctxt->linear_bits = duet_cr4(vcpu) & X86_CR4_LA57 ? 57 : 48;
 	ctxt->rip = vcpu->state.rip;
 	ctxt->rflags = vcpu->state.rflags;
-	if (vcpu->exit.nr_bytes)
-		emulate_provide(ctxt, vcpu->exit.bytes, vcpu->exit.nr_bytes);
+	duet_emu_provide(vcpu, ctxt);
 	return ctxt;
 }
 

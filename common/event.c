@@ -136,6 +136,7 @@ void duet_event_reinject(struct duet_vcpu *vcpu, const struct duet_event *ev)
 	case DUET_EVENT_SOFT_INTR:
 		e->interrupt.injected = true;
 		e->interrupt.soft = ev->type == DUET_EVENT_SOFT_INTR;
+		e->interrupt.waiting = false;
 		e->interrupt.vector = ev->vector;
 		e->interrupt.insn_len = ev->insn_len;
 		break;
@@ -217,9 +218,14 @@ static void duet_inject_exception(struct duet_vcpu *vcpu)
 
 	if (e->exception.pending) {
 		duet_deliver_payload(vcpu);
-		/* INT n, INTO: raised again when the fault is repaired. */
+		/* INT n: executed again when the fault is repaired. */
 		if (e->interrupt.soft)
 			e->interrupt.injected = false;
+		/* NMIs are blocked already: it comes after the next IRET. */
+		if (e->nmi_injected) {
+			e->nmi_injected = false;
+			atomic_add_unless(&e->nmi_pending, 1, 2);
+		}
 		/* Faults push RF set (SDM vol. 3, 17.3.1.1). */
 		if (duet_is_fault(ev.vector)) {
 			duet_need(vcpu, DUET_ST_RFLAGS);
@@ -230,12 +236,6 @@ static void duet_inject_exception(struct duet_vcpu *vcpu)
 		e->exception.injected = true;
 	}
 	duet_hand_over(vcpu, &ev);
-}
-
-static bool duet_interrupt_in_flight(const struct duet_events *e)
-{
-	return e->in_flight == DUET_EVENT_INTR + 1 ||
-		e->in_flight == DUET_EVENT_SOFT_INTR + 1;
 }
 
 static void duet_inject_interrupt(struct duet_vcpu *vcpu)
@@ -337,13 +337,16 @@ void duet_inject_events(struct duet_vcpu *vcpu)
 	else
 		duet_inject_new(vcpu);
 
-	if (atomic_read(&e->nmi_pending) ||
-	    (e->nmi_injected && e->in_flight != DUET_EVENT_NMI + 1))
+	e->interrupt.waiting = e->interrupt.injected &&
+		e->in_flight != DUET_EVENT_INTR + 1 &&
+		e->in_flight != DUET_EVENT_SOFT_INTR + 1;
+
+	if (atomic_read(&e->nmi_pending))
 		duet_ops->set_window(vcpu, DUET_WINDOW_NMI, true);
 
 	want_irq = vcpu->vm->has_irqchip ? duet_irq_pending(vcpu) :
 		READ_ONCE(vcpu->run->request_interrupt_window);
-	if (want_irq || (e->interrupt.injected && !duet_interrupt_in_flight(e)))
+	if (want_irq || e->interrupt.waiting)
 		duet_ops->set_window(vcpu, DUET_WINDOW_INTR, true);
 
 	duet_ops->set_tpr(vcpu, duet_get_cr8(vcpu), duet_irq_highest(vcpu));

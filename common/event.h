@@ -42,6 +42,7 @@ struct duet_events {
 	} exception;
 	struct {
 		bool injected, soft;
+		bool waiting;	/* injected, but an exception went first */
 		u8 vector, insn_len;
 	} interrupt;
 	bool nmi_injected;

@@ -319,8 +319,8 @@ static bool duet_delivering(struct duet_vcpu *vcpu)
 {
 	struct duet_events *e = &vcpu->events;
 
-	return e->exception.injected || e->interrupt.injected ||
-		e->nmi_injected;
+	return e->exception.injected || e->nmi_injected ||
+		(e->interrupt.injected && !e->interrupt.waiting);
 }
 
 static int handle_page_fault(struct duet_vcpu *vcpu)

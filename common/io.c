@@ -41,21 +41,21 @@ static void duet_load_rax(struct duet_vcpu *vcpu, u32 value, u8 size)
 }
 
 /*
- * Back from user space. If it moved RIP, the instruction is not ours to skip
- * any more.
+ * Back from user space. If it moved RIP, the instruction is forgotten: RAX may
+ * be a new one too.
  */
 static int duet_complete_pio(struct duet_vcpu *vcpu)
 {
 	int idx, r;
 
+	if (duet_rip(vcpu) != vcpu->pio_rip)
+		return 1;
 	if (vcpu->pio.in) {
 		u32 value = 0;
 
 		memcpy(&value, vcpu->pio_data, vcpu->pio.size);
 		duet_load_rax(vcpu, value, vcpu->pio.size);
 	}
-	if (duet_rip(vcpu) != vcpu->pio_rip)
-		return 1;
 	if (likely(duet_skip_insn_fast(vcpu)))
 		return 1;
 	idx = srcu_read_lock(&vcpu->vm->srcu);

@@ -5,7 +5,46 @@
  */
 #include "common/emulator.h"
 #include "common/vcpu.h"
+#include "common/walk.h"
 #include <asm/debugreg.h>
+
+/*
+ * Instructions that the exit names, in their usual form: without prefixes.
+ * Little-endian; what is beyond the length does not count.
+ */
+static const struct {
+	u32 bytes, mask;
+} duet_plain_insn[DUET_NR_EXITS] = {
+	[DUET_EXIT_CPUID]	= { 0xa20f, 0xffff },
+	[DUET_EXIT_HLT]		= { 0xf4, 0xff },
+	[DUET_EXIT_RDMSR]	= { 0x320f, 0xffff },
+	[DUET_EXIT_WRMSR]	= { 0x300f, 0xffff },
+	[DUET_EXIT_WBINVD]	= { 0x090f, 0xffff },
+	[DUET_EXIT_HYPERCALL]	= { 0xd9010f, 0xffffff }, /* VMMCALL */
+};
+
+/*
+ * A CPU that does not say how long the instruction was: it is looked at. Anything
+ * but the usual form in 64-bit mode is left to the emulator.
+ */
+static bool duet_find_len(struct duet_vcpu *vcpu)
+{
+	struct duet_exit *e = &vcpu->exit;
+	u32 mask = duet_plain_insn[e->reason].mask;
+	u64 bytes[2];
+	bool found;
+	int idx;
+
+	if (!mask || !duet_64bit(vcpu))
+		return false;
+	idx = srcu_read_lock(&vcpu->vm->srcu);
+	found = duet_read_code(vcpu, vcpu->state.rip, bytes) &&
+		((u32)bytes[0] & mask) == duet_plain_insn[e->reason].bytes;
+	srcu_read_unlock(&vcpu->vm->srcu, idx);
+	if (found)
+		e->insn_len = fls(mask) / 8;
+	return found;
+}
 
 /* What follows from the end of an instruction, once RIP is the next one's. */
 static void duet_retire(struct duet_vcpu *vcpu)
@@ -38,6 +77,9 @@ int duet_skip_insn(struct duet_vcpu *vcpu)
 	u8 len = vcpu->exit.insn_len;
 	u64 rip;
 
+	duet_need(vcpu, DUET_ST_RIP);
+	if (!len && duet_find_len(vcpu))
+		len = vcpu->exit.insn_len;
 	if (!len) {
 		int r = duet_insn_length(vcpu, &len);
 
@@ -62,9 +104,9 @@ bool duet_can_skip_fast(struct duet_vcpu *vcpu)
 	struct duet_state *s = &vcpu->state;
 	u64 rip;
 
-	if (!vcpu->exit.insn_len)
-		return false;
 	duet_need(vcpu, DUET_ST_RIP | DUET_ST_RFLAGS | DUET_ST_SHADOW);
+	if (!vcpu->exit.insn_len && !duet_find_len(vcpu))
+		return false;
 	rip = s->rip + vcpu->exit.insn_len;
 	return likely(!(s->rflags & (X86_EFLAGS_TF | X86_EFLAGS_RF)) &&
 		      !(s->shadow & (DUET_SHADOW_STI | DUET_SHADOW_MOV_SS)) &&

@@ -8,6 +8,7 @@
 #include "common/memslot.h"
 #include "common/vcpu.h"
 #include <linux/sched/signal.h>
+#include <linux/uaccess.h>
 
 /* Bits of an entry, the same in all formats (SDM vol. 3, 4.3 to 4.5). */
 #define DUET_PG_P	BIT_ULL(0)
@@ -380,4 +381,86 @@ int duet_walk_guest_atomic(struct duet_vcpu *vcpu, u64 linear,
 	};
 
 	return duet_walk(&walker, w);
+}
+
+/**
+ * struct duet_peephole - guest memory that can be peeked at: one slot
+ */
+struct duet_peephole {
+	gpa_t base;
+	u64 size;
+	unsigned long hva;
+};
+
+static bool duet_move_window(struct duet_vm *vm, gpa_t gpa,
+			     struct duet_peephole *win)
+{
+	struct duet_memslot *slot = duet_gfn_to_memslot(vm, gpa >> PAGE_SHIFT);
+
+	if (!slot)
+		return false;
+	win->base = slot->base_gfn << PAGE_SHIFT;
+	win->size = (u64)slot->npages << PAGE_SHIFT;
+	win->hva = slot->hva;
+	return true;
+}
+
+/*
+ * A slot's addresses are user addresses since it was made; the fence keeps the
+ * bounds check from being passed by speculation.
+ */
+#define duet_peek(vm, win, gpa, to, refused, fault)			\
+	do {								\
+		if (unlikely((gpa) - (win)->base >= (win)->size) &&	\
+		    !duet_move_window(vm, gpa, win))			\
+			goto refused;					\
+		__uaccess_begin_nospec();				\
+		unsafe_get_user(to, (typeof(to) __user *)		\
+				((win)->hva + ((gpa) - (win)->base)),	\
+				fault);					\
+		__uaccess_end();					\
+	} while (0)
+
+/* Long mode's tables, from CR3 to the leaf, and 16 bytes behind it. */
+static bool duet_peek_code(struct duet_vcpu *vcpu, u64 linear, u64 bytes[2])
+{
+	u8 shift = vcpu->state.cr4 & X86_CR4_LA57 ? 48 : 39;
+	gpa_t gpa = vcpu->state.cr3 & DUET_PG_FRAME;
+	struct duet_peephole win = { };
+	u64 entry;
+
+	for (;; shift -= 9) {
+		gpa += (linear >> shift & 511) * 8;
+		duet_peek(vcpu->vm, &win, gpa, entry, refused, fault);
+		if (!(entry & DUET_PG_P))
+			return false;
+		gpa = entry & DUET_PG_FRAME;
+		if (shift == PAGE_SHIFT ||
+		    ((entry & DUET_PG_PS) && shift <= 30))
+			break;
+	}
+	gpa &= ~0ULL << shift;
+	gpa |= linear & ~(~0ULL << shift);
+	duet_peek(vcpu->vm, &win, gpa, bytes[0], refused, fault);
+	gpa += 8;
+	duet_peek(vcpu->vm, &win, gpa, bytes[1], refused, fault);
+	return true;
+
+fault:
+	__uaccess_end();
+refused:
+	return false;
+}
+
+bool duet_read_code(struct duet_vcpu *vcpu, u64 linear, u64 bytes[2])
+{
+	bool r;
+
+	if (offset_in_page(linear) > PAGE_SIZE - 16)
+		return false;
+	duet_need(vcpu, DUET_ST_CR3 | DUET_ST_CR4);
+	pagefault_disable();
+	r = duet_peek_code(vcpu, linear, bytes);
+	pagefault_enable();
+	return r;
 }

@@ -44,4 +44,15 @@ int duet_walk_guest(struct duet_vcpu *vcpu, u64 linear, u32 access,
 int duet_walk_guest_atomic(struct duet_vcpu *vcpu, u64 linear,
 			   struct duet_walk *w);
 
+/**
+ * duet_read_code() - 16 bytes from an instruction that the CPU just executed
+ *
+ * For CPUs that do not say what or how long an instruction was: only finds the
+ * bytes again, checks no permissions. Long mode only.
+ * Context: loaded, srcu held; interrupts may be off.
+ * Return: false where it would have to sleep, if the tables changed since, or
+ * if the bytes lie on two pages.
+ */
+bool duet_read_code(struct duet_vcpu *vcpu, u64 linear, u64 bytes[2]);
+
 #endif /* DUET_COMMON_WALK_H */

@@ -141,6 +141,14 @@ static inline void svm_prepare_entry(struct svm_vcpu *svm, struct svm_cpu *c)
 		asm volatile("div %2" : : "a" (0), "d" (0), "r" (1) : "cc");
 }
 
+/* Without NRIPS the instruction will be looked at: where, in which mode. */
+static inline void svm_collect_code(struct svm_vcpu *svm)
+{
+	svm_get_segment(svm, DUET_CS);
+	svm->vcpu.state.cr3 = svm->vmcb->save.cr3;
+	svm->vcpu.valid |= DUET_ST_CR3 | DUET_ST_SEG(DUET_CS);
+}
+
 static inline void svm_collect_exit(struct svm_vcpu *svm)
 {
 	struct duet_vcpu *vcpu = &svm->vcpu;
@@ -170,6 +178,8 @@ static inline void svm_collect_exit(struct svm_vcpu *svm)
 	vcpu->valid = HOT_GROUPS | SVM_ST_ALWAYS;
 	if (svm->shadow_paging)
 		vcpu->valid |= DUET_ST_CR3;
+	else if (!svm->nrips)
+		svm_collect_code(svm);
 }
 
 /* The guest did not run. Everything is as it was, its state included. */

@@ -42,7 +42,7 @@ static struct vmcb_segment *svm_segment(struct vmcb_save *save, unsigned int n)
 	}
 }
 
-static void svm_get_segment(struct svm_vcpu *svm, unsigned int n)
+void svm_get_segment(struct svm_vcpu *svm, unsigned int n)
 {
 	struct vmcb_save *save = &svm->vmcb->save;
 	const struct vmcb_segment *from = svm_segment(save, n);

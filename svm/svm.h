@@ -162,6 +162,8 @@ void svm_flush_tlb(struct duet_vcpu *vcpu, enum duet_flush what);
 #define SVM_ST_ALWAYS	(DUET_ST_CR0 | DUET_ST_CR4 | DUET_ST_EFER | \
 			 DUET_ST_DR | DUET_ST_PDPTE)
 
+/** svm_get_segment() - one segment register into vcpu->state */
+void svm_get_segment(struct svm_vcpu *svm, unsigned int n);
 void svm_get_state(struct duet_vcpu *vcpu, u32 groups);
 void svm_set_state(struct duet_vcpu *vcpu, u32 groups);
 
