@@ -202,6 +202,14 @@ static void vmx_ept_violation(struct vmx_vcpu *vmx, struct duet_exit *e,
 	if (unlikely((q & VMX_EPT_NMI_UNBLOCKED) &&
 		     !(vectoring & VMX_INTR_VALID)))
 		vmx_block_nmi(vmx);
+	/*
+	 * Nothing is pending behind a fault (28.3.4). Bochs leaves the single
+	 * step of the instruction that faulted: vmx_set_shadow() clears it.
+	 */
+	if (unlikely(duet_rflags(&vmx->vcpu) & X86_EFLAGS_TF)) {
+		duet_need(&vmx->vcpu, DUET_ST_SHADOW);
+		duet_wrote(&vmx->vcpu, DUET_ST_SHADOW);
+	}
 	e->fault.gpa = vmx_read(vmx, VMCS_GUEST_PHYSICAL);
 	e->fault.present = q & VMX_EPT_PRESENT;
 	e->fault.walk = (q & VMX_EPT_LINEAR_VALID) && !(q & VMX_EPT_FINAL);

@@ -14,6 +14,7 @@
 #include <asm/perf_event.h>
 #include <asm/processor.h>
 #include <asm/tlbflush.h>
+#include <asm/tsc.h>
 #include "vmx/vmx.h"
 #include "uapi/duet.h"
 
@@ -26,6 +27,11 @@
 #define BASIC_32BIT_ADDRESSES	BIT_ULL(48)
 #define BASIC_MEMORY_TYPE_SHIFT	50
 #define BASIC_TRUE_CONTROLS	BIT_ULL(55)
+
+/* IA32_VMX_MISC (A.6): the preemption timer counts each 2^n of the TSC */
+#define MISC_TIMER_RATE		0x1f
+
+#define VMX_SLICE_MS		20
 
 DEFINE_PER_CPU(struct vmx_cpu, vmx_cpus);
 struct vmx_features vmx_features;
@@ -51,6 +57,8 @@ static const struct vmx_control {
 	ROW(pin, PIN_NMI, REQUIRED),
 	/* the CPU tracks NMI blocking */
 	ROW(pin, PIN_VIRTUAL_NMIS, REQUIRED),
+	/* a limit to the guest's turn, see vmx_slice() */
+	ROW(pin, PIN_PREEMPTION_TIMER, OPTIONAL),
 
 	/* what the host, not the hardware, does for the guest */
 	ROW(cpu, CPU_HLT, REQUIRED),
@@ -185,6 +193,21 @@ static bool vmx_firmware_off(void)
 		!(value & FEAT_CTL_VMX_ENABLED_OUTSIDE_SMX);
 }
 
+/*
+ * No tick of the host's may fail to end the guest's turn: one emulator (Bochs
+ * 2.7) loses interrupts while the guest's RFLAGS.IF is 0. The timer starts
+ * anew with each entry, and is far behind the tick.
+ */
+static u32 vmx_slice(void)
+{
+	u64 ticks = (u64)tsc_khz * VMX_SLICE_MS;
+
+	if (!(vmx_features.base.pin & PIN_PREEMPTION_TIMER))
+		return 0;
+	ticks >>= vmx_rdmsr(MSR_IA32_VMX_MISC) & MISC_TIMER_RATE;
+	return clamp_t(u64, ticks, 1, U32_MAX);
+}
+
 /* What stops us, or NULL. */
 static const char *vmx_obstacle(void)
 {
@@ -220,6 +243,7 @@ static const char *vmx_obstacle(void)
 	f->vpid = f->base.cpu2 & CPU2_VPID;
 	f->tpr_shadow = f->base.cpu & CPU_TPR_SHADOW;
 	f->pause_loop = f->base.cpu2 & CPU2_PAUSE_LOOP;
+	f->slice = vmx_slice();
 	if (f->ept)
 		vmx_ept_probe();
 	if (f->vpid)

@@ -132,6 +132,8 @@ static void vmx_init_guest(struct vmx_vcpu *vmx)
 	vmx_write(vmx, VMCS_GUEST_ACTIVITY, VMCS_ACTIVITY_ACTIVE);
 	vmx_write(vmx, VMCS_GUEST_INTERRUPTIBILITY, 0);
 	vmx_write(vmx, VMCS_GUEST_PENDING_DEBUG, 0);
+	if (vmx_features.slice)
+		vmx_write(vmx, VMCS_PREEMPTION_TIMER, vmx_features.slice);
 	vmx_update_cr4_owned(vmx);
 }
 

@@ -30,6 +30,7 @@ struct vmx_controls {
  * @cr0_fixed0, ...: CR0 and CR4 in VMX operation (A.7, A.8); in a guest,
  *	PE and PG are free (unrestricted guest)
  * @invept_type, @invvpid_type: the narrowest kind this CPU has
+ * @slice: the preemption timer's value, 0 without it
  */
 struct vmx_features {
 	u32 revision;
@@ -38,6 +39,7 @@ struct vmx_features {
 	bool ept, vpid, ept_dirty, tpr_shadow, pause_loop;
 	u8 ept_levels, ept_leaf_level;
 	u8 invept_type, invvpid_type;
+	u32 slice;
 };
 
 extern struct vmx_features vmx_features;
