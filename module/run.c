@@ -25,7 +25,7 @@ static int duet_kernel_work(struct duet_vcpu *vcpu)
 {
 	int r;
 
-	if (likely(!xfer_to_guest_mode_work_pending()))
+	if (likely(!__xfer_to_guest_mode_work_pending()))
 		return 0;
 	r = xfer_to_guest_mode_handle_work(&duet_no_vcpu);
 	if (r) {
