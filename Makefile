@@ -88,6 +88,18 @@ test-all: host
 	$(MAKE) all
 	scripts/test --kernel $(KERNEL) --full $(TESTFLAGS)
 
+# The same tests on a kernel with lockdep, KASAN and the like, which is built
+# first, once for each configuration; and faults planted for it to find.
+test-debug:
+	scripts/host setup --install debug
+	$(MAKE) KERNEL=debug all faults
+	scripts/test-debug $(TESTFLAGS)
+
+faults:
+	@mkdir -p $(O)/faults
+	@cp -rsf $(CURDIR)/selftests/debug/. $(O)/faults/
+	$(MAKE) -C $(KDIR) M=$(O)/faults CC=$(KCC) modules
+
 bench: host
 	$(MAKE) all
 	scripts/bench --kernel $(KERNEL) $(BENCHFLAGS)
@@ -104,12 +116,14 @@ install: modules_install launcher
 	$(if $(DESTDIR),,depmod)
 
 clean:
-	rm -rf $(O)/module* $(O)/userspace $(O)/selftests $(O)/duet $(O)/test
+	rm -rf $(O)/module* $(O)/userspace $(O)/selftests $(O)/duet $(O)/test \
+		$(O)/faults
 
 help:
 	@echo 'make             module, launcher and selftests, into build/'
 	@echo 'make demo        boot a Linux guest on Duet, on an emulated AMD-V host'
 	@echo 'make test        all tests, TAP; "N passed, N failed, N skipped" at the end'
+	@echo 'make test-debug  the tests on a kernel with lockdep, KASAN and the like'
 	@echo 'make bench       instructions per exit, Duet and KVM: build/bench.tsv'
 	@echo 'make shell       a shell in the emulated host'
 	@echo 'make sparse      the module through sparse'
@@ -117,11 +131,11 @@ help:
 	@echo 'make clean'
 	@echo
 	@echo 'CPU=tcg|svm1|svm2|vmx1|vmx2   the emulated machine of demo and shell'
-	@echo 'KERNEL=6.1|6.12|6.1-amd64     the kernel, unpacked under build/kernel/'
+	@echo 'KERNEL=6.1|6.12|6.1-amd64|debug  the kernel, unpacked under build/kernel/'
 	@echo 'KDIR=DIR                      headers of another kernel'
 	@echo 'TESTFLAGS=, BENCHFLAGS=       options of scripts/test, scripts/bench'
 	@echo 'V=1                           every command in full'
 
 .PHONY: all $(M)/tree module sparse launcher selftests host demo shell test \
-	test-all bench modules_install install clean help
+	test-all test-debug faults bench modules_install install clean help
 endif

@@ -7,6 +7,7 @@
 # usage: sh host-tests.sh DEVICES SECONDS NAME...
 # DEVICES is "duet kvm", "duet" or "kvm"; SECONDS is each program's limit.
 
+kmemleak=/sys/kernel/debug/kmemleak		# of the debug kernel alone
 devices=$1
 seconds=$2
 shift 2
@@ -75,6 +76,22 @@ unload_kvm()
 	rmmod kvm_amd 2>/dev/null || rmmod kvm_intel && rmmod kvm
 }
 
+# no_leaks: nothing that was allocated since the module was loaded has lost its
+# last pointer. An object is suspected once it is 5 s old.
+no_leaks()
+{
+	sleep 6
+	echo scan >$kmemleak && echo scan >$kmemleak
+	cat $kmemleak && ! grep -q . $kmemleak
+}
+
+# lockdep is off after its first report, or when it runs out of memory
+lockdep_is_awake()
+{
+	cat /proc/lockdep_stats
+	grep -q 'debug_locks: *1$' /proc/lockdep_stats
+}
+
 programs()
 {
 	local device=$1 name status
@@ -92,9 +109,22 @@ programs()
 for device in $devices; do
 	case $device in
 	duet)
+		if [ -e $kmemleak ]; then
+			echo scan >$kmemleak
+			echo clear >$kmemleak
+		fi
 		step duet load "duet.ko loads and makes its node" load_duet || continue
 		programs duet "$@"
+		if [ -e $kmemleak ]; then
+			step duet kmemleak "no VM or vCPU has left memory behind" \
+				no_leaks
+		fi
 		step duet unload "duet.ko unloads" rmmod duet
+		if [ -e $kmemleak ]; then
+			step duet kmemleak "nor has the module" no_leaks
+			step duet lockdep "lockdep watched to the end" \
+				lockdep_is_awake
+		fi
 		;;
 	kvm)
 		step kvm load "KVM loads" load_kvm || continue

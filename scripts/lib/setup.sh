@@ -60,11 +60,11 @@ missing_packages()
 }
 
 # check_kernel_name NAME: a kernel's NAME is a series with an optional flavour:
-# 6.1, 6.12, 6.1-amd64. The cloud flavour is the default.
+# 6.1, 6.12, 6.1-amd64; the cloud flavour is the default. Or it is "debug".
 check_kernel_name()
 {
-	[[ $1 =~ ^[0-9]+\.[0-9]+(-(cloud-)?amd64)?$ ]] ||
-		usage_error "'$1' is not a kernel such as 6.1, 6.12 or 6.1-amd64"
+	[[ $1 =~ ^([0-9]+\.[0-9]+(-(cloud-)?amd64)?|debug)$ ]] ||
+		usage_error "'$1' is not a kernel such as 6.1, 6.12, 6.1-amd64 or debug"
 }
 
 # newest_release NAME: the newest kernel release of that series and flavour of
@@ -143,10 +143,15 @@ fetch_kernel()
 # setup_kernel NAME: build/kernel/NAME/{vmlinuz,modules,headers,release,root}.
 # Unpacked beside each other, the headers of one flavour find the common ones
 # and kbuild by relative links, save for one absolute include, rewritten here.
+# The debug kernel is built; with a second argument, what that needs installed.
 setup_kernel()
 {
 	local name=$1 dir=$BUILD/kernel/$1 new deb rel src moddir
 
+	if [ "$name" = debug ]; then
+		debug_kernel "${2-}"
+		return
+	fi
 	if [ -e "$dir/complete" ] && [ "$(cat "$dir/complete")" = "$dir" ]; then
 		return 0
 	fi
@@ -205,6 +210,6 @@ cmd_setup()
 		return 1
 	fi
 	for name in "${names[@]}"; do
-		setup_kernel "$name"
+		setup_kernel "$name" "$install"
 	done
 }
