@@ -206,10 +206,15 @@ bool svm_end_step(struct svm_vcpu *svm)
 {
 	struct vmcb_save *save = &svm->vmcb->save;
 	u32 vector = svm->vmcb->control.exit_code - VMEXIT_EXCEPTION;
-	bool trapped = vector == X86_TRAP_DB && (save->dr6 & DR_STEP);
+	bool iret = svm->step.iret;
+	/*
+	 * An emulator (Bochs 2.7) exits before it has set DR6. A #DB without
+	 * a cause cannot be IRET's own: that would be ICEBP's.
+	 */
+	bool trapped = vector == X86_TRAP_DB &&
+		((save->dr6 & DR_STEP) || (iret && save->dr6 == SVM_DR6_NONE));
 	bool done = trapped || save->rip != svm->step.rip;
 	bool fault = vector < 32 && !trapped;
-	bool iret = svm->step.iret;
 
 	svm->step.active = false;
 	svm->step.iret = false;

@@ -29,7 +29,7 @@ static const u8 svm_codes[NR_CODES] = {
 		CODE(DUET_EXIT_DR_ACCESS) | DETAILS,
 	[VMEXIT_EXCEPTION ... VMEXIT_EXCEPTION + 31] =
 		CODE(DUET_EXIT_EXCEPTION) | DETAILS,
-	[VMEXIT_INTR] = CODE(DUET_EXIT_INTR),
+	[VMEXIT_INTR] = CODE(DUET_EXIT_INTR) | DETAILS,
 	[VMEXIT_NMI] = CODE(DUET_EXIT_NMI),
 	[VMEXIT_SMI] = CODE(DUET_EXIT_SMI),
 	[VMEXIT_INIT] = CODE(DUET_EXIT_SMI),
@@ -208,11 +208,25 @@ static void svm_vintr_exit(struct svm_vcpu *svm, struct duet_exit *e)
 	duet_request_self(&svm->vcpu, DUET_REQ_EVENT);
 }
 
+/*
+ * A window that is open by now needs no entry that exits at once. (Bochs 2.7
+ * would not even see it: it looks for V_IRQ only when RFLAGS.IF changes.)
+ */
+static void svm_intr_exit(struct svm_vcpu *svm)
+{
+	if (svm->want_intr && (svm->vcpu.state.rflags & X86_EFLAGS_IF) &&
+	    !svm->vcpu.state.shadow)
+		duet_request_self(&svm->vcpu, DUET_REQ_EVENT);
+}
+
 static void svm_details(struct svm_vcpu *svm, struct duet_exit *e, u32 code)
 {
 	const struct vmcb_control *control = &svm->vmcb->control;
 
 	switch (e->reason) {
+	case DUET_EXIT_INTR:
+		svm_intr_exit(svm);
+		break;
 	case DUET_EXIT_HYPERCALL:
 		/* CPL and mode decide: the fast path wants them at hand. */
 		svm_get_state(&svm->vcpu, HYPERCALL_GROUPS);
