@@ -19,8 +19,9 @@ duet-top := $(if $(KBUILD_EXTMOD),$(src),$(srctree)/$(src))
 ccflags-y += -I$(duet-top) -I$(duet-top)/uapi -Wall -Werror
 asflags-y += -I$(duet-top)
 # Backported to stable kernels: the version does not tell.
-ccflags-y += $(if $(shell grep cpu_emergency_register_virt_callback \
-	$(srctree)/arch/x86/include/asm/reboot.h),-DDUET_HAVE_EMERGENCY_CALLBACK)
+duet-has = $(if $(shell grep -s '$(1)' $(srctree)/$(2)),-DDUET_HAVE_$(3))
+ccflags-y += $(call duet-has,cpu_emergency_register_virt_callback,arch/x86/include/asm/reboot.h,EMERGENCY_CALLBACK)
+ccflags-y += $(call duet-has,struct syscore {,include/linux/syscore_ops.h,SYSCORE)
 
 duet-sources = $(patsubst $(duet-top)/%.$(2),%.o,$(sort \
 	$(foreach d,$(1),$(wildcard $(duet-top)/$(d)/*.$(2)))))

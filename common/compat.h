@@ -12,6 +12,7 @@
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include <linux/smp.h>
+#include <linux/syscore_ops.h>
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
 #include <trace/events/ipi.h>	/* smp_send_reschedule() traces */
 #endif
@@ -84,5 +85,28 @@ duet_hrtimer_setup(struct hrtimer *timer,
 	hrtimer_setup(timer, function, CLOCK_MONOTONIC, mode);
 #endif
 }
+
+/* The kernel's own header marks it as user space's to change at any time. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
+#define duet_immediate_exit(run)	READ_ONCE((run)->immediate_exit__unsafe)
+#else
+#define duet_immediate_exit(run)	READ_ONCE((run)->immediate_exit)
+#endif
+
+/* Callbacks of suspend: a list of ops, or of objects with ops and an argument. */
+#ifdef DUET_HAVE_SYSCORE
+#define DUET_SYSCORE_ARG	void *unused
+#define DUET_SYSCORE_OPS(name)						\
+	static const struct syscore_ops name;				\
+	static struct syscore name##_object = { .ops = &name };		\
+	static const struct syscore_ops name
+#define duet_register_syscore(name)	register_syscore(&name##_object)
+#define duet_unregister_syscore(name)	unregister_syscore(&name##_object)
+#else
+#define DUET_SYSCORE_ARG	void
+#define DUET_SYSCORE_OPS(name)	static struct syscore_ops name
+#define duet_register_syscore(name)	register_syscore_ops(&name)
+#define duet_unregister_syscore(name)	unregister_syscore_ops(&name)
+#endif
 
 #endif /* DUET_COMMON_COMPAT_H */

@@ -13,7 +13,6 @@
 #include <linux/module.h>
 #include <linux/namei.h>
 #include <linux/reboot.h>
-#include <linux/syscore_ops.h>
 #include <asm/reboot.h>
 
 DEFINE_PER_CPU(bool, duet_cpu_is_on);
@@ -218,19 +217,19 @@ static int duet_cpu_offline(unsigned int cpu)
 }
 
 /* Suspend: all CPUs but one went through hotplug; interrupts are off. */
-static int duet_suspend(void)
+static int duet_suspend(DUET_SYSCORE_ARG)
 {
 	duet_cpu_off_local();
 	return 0;
 }
 
-static void duet_resume(void)
+static void duet_resume(DUET_SYSCORE_ARG)
 {
 	if (duet_users && duet_cpu_on_local())
 		pr_err("virtualization did not come back after suspend\n");
 }
 
-static struct syscore_ops duet_syscore_ops = {
+DUET_SYSCORE_OPS(duet_syscore) = {
 	.suspend = duet_suspend,
 	.resume = duet_resume,
 };
@@ -261,7 +260,7 @@ int duet_hardware_init(void)
 		return r;
 	}
 	duet_cpuhp = r;
-	register_syscore_ops(&duet_syscore_ops);
+	duet_register_syscore(duet_syscore);
 	register_reboot_notifier(&duet_reboot_nb);
 	return 0;
 }
@@ -269,7 +268,7 @@ int duet_hardware_init(void)
 void duet_hardware_exit(void)
 {
 	unregister_reboot_notifier(&duet_reboot_nb);
-	unregister_syscore_ops(&duet_syscore_ops);
+	duet_unregister_syscore(duet_syscore);
 	cpuhp_remove_state_nocalls(duet_cpuhp);
 	duet_emergency_exit();
 }

@@ -286,7 +286,7 @@ static int duet_before_run(struct duet_vcpu *vcpu)
 		if (r <= 0)
 			return r;
 	}
-	if (READ_ONCE(run->immediate_exit)) {
+	if (duet_immediate_exit(run)) {
 		run->exit_reason = KVM_EXIT_INTR;
 		return -EINTR;
 	}
