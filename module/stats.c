@@ -13,11 +13,20 @@
 
 #define DUET_STAT_NAME	48
 
-/* One descriptor with its name, as KVM_STATS_NAME_SIZE lays them out. */
+/*
+ * struct kvm_stats_desc with its name behind it. Kernels differ on whether the
+ * name is part of theirs.
+ */
 struct duet_stat_desc {
-	struct kvm_stats_desc desc;
+	u32 flags;
+	s16 exponent;
+	u16 size;
+	u32 offset;
+	u32 bucket_size;
 	char name[DUET_STAT_NAME];
 };
+static_assert(offsetof(struct duet_stat_desc, name) ==
+	      offsetof(struct kvm_stats_desc, name));
 
 /* Counters that are no exit reasons: member of struct duet_stats, name. */
 #define DUET_COUNTERS(X)				\
@@ -55,10 +64,10 @@ struct duet_stats_file {
 static void duet_describe(struct duet_stat_desc *d, unsigned int i,
 			  const char *prefix, const char *name)
 {
-	d->desc.flags = KVM_STATS_TYPE_CUMULATIVE | KVM_STATS_UNIT_NONE |
+	d->flags = KVM_STATS_TYPE_CUMULATIVE | KVM_STATS_UNIT_NONE |
 		KVM_STATS_BASE_POW10;
-	d->desc.size = 1;
-	d->desc.offset = i * sizeof(u64);
+	d->size = 1;
+	d->offset = i * sizeof(u64);
 	snprintf(d->name, sizeof(d->name), "%s%s", prefix, name);
 }
 
