@@ -152,19 +152,22 @@ guest_text()
 # guest_image: build/guest/initrd, the same bytes each time.
 guest_image()
 {
-	local out=$BUILD/guest tree=$BUILD/guest/tree.$$
+	local out=$BUILD/guest tree=$BUILD/guest/tree.$$ size sum
 
 	newer "$out/initrd" "$SCRIPTS/lib/guest-init.sh" \
+		"$SCRIPTS/lib/guest-smp.sh" \
 		"$SCRIPTS/lib/image.sh" /bin/busybox && return 0
 	rm -rf "$tree" && mkdir -p "$out"
 	busybox_tree "$tree"
 	mkdir "$tree/work"
 	guest_text >"$out/text"
 	xz -9 --check=crc32 -c "$out/text" >"$tree/work/text.xz"
-	sed -e "s/@SIZE@/$(wc -c <"$out/text")/" \
-		-e "s/@SHA256@/$(sha256sum <"$out/text" | cut -d ' ' -f 1)/" \
+	size=$(wc -c <"$out/text")
+	sum=$(sha256sum <"$out/text" | cut -d ' ' -f 1)
+	sed -e "s/@SIZE@/$size/" -e "s/@SHA256@/$sum/" \
 		"$SCRIPTS/lib/guest-init.sh" >"$tree/init"
-	chmod 755 "$tree/init"
+	sed -e "s/@SHA256@/$sum/" "$SCRIPTS/lib/guest-smp.sh" >"$tree/smp"
+	chmod 755 "$tree/init" "$tree/smp"
 	make_cpio "$tree" >"$out/initrd.$$"
 	mv "$out/initrd.$$" "$out/initrd"
 	rm -rf "$tree" "$out/text"

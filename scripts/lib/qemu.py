@@ -30,7 +30,10 @@ def prepare(args, line, serial):
                  "-icount", "shift=0,sleep=off",
                  "-rtc", "base=2026-01-01,clock=vm", "-seed", "1"]
     else:
-        argv += ["-accel", "tcg"]
+        # One thread for all processors, so that what fails fails again; its
+        # own threads' races (DUET_TCG_THREAD=multi) are for stress on demand.
+        argv += ["-accel", "tcg,thread=" +
+                 os.environ.get("DUET_TCG_THREAD", "single")]
     return argv + args.emulator_option, dict(os.environ)
 
 
