@@ -15,22 +15,6 @@
 
 #define BLOCKING_INTR	(VMCS_BLOCKING_BY_STI | VMCS_BLOCKING_BY_MOV_SS)
 
-void vmx_get_shadow(struct vmx_vcpu *vmx)
-{
-	u32 info = vmx_read(vmx, VMCS_GUEST_INTERRUPTIBILITY);
-	u32 shadow = 0;
-
-	if (unlikely(info)) {
-		if (info & VMCS_BLOCKING_BY_STI)
-			shadow |= DUET_SHADOW_STI;
-		if (info & VMCS_BLOCKING_BY_MOV_SS)
-			shadow |= DUET_SHADOW_MOV_SS;
-		if (info & VMCS_BLOCKING_BY_NMI)
-			shadow |= DUET_SHADOW_NMI;
-	}
-	vmx->vcpu.state.shadow = shadow;
-}
-
 /*
  * Interruptibility and the pending single step, as VM entries want them (SDM
  * vol. 3, 27.3.1.5): STI and MOV SS exclude each other, STI needs IF, and in

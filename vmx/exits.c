@@ -24,7 +24,7 @@
 
 static const struct {
 	u8 reason, flags;
-} vmx_reasons[NR_REASONS] = {
+} vmx_reasons[NR_REASONS + 1] = {
 	[VMX_EXIT_EXCEPTION] = ROW(EXCEPTION, DELIVERY | DETAILS),
 	[VMX_EXIT_INTERRUPT] = ROW(INTR, 0),
 	[VMX_EXIT_TRIPLE_FAULT] = ROW(SHUTDOWN, DETAILS),
@@ -276,17 +276,48 @@ static void vmx_entry_failed(struct vmx_vcpu *vmx, struct duet_exit *e,
 		DUET_EXIT_MCE : DUET_EXIT_FAIL_ENTRY;
 }
 
+/* The exits that have more to tell than what went past. */
+static noinline void vmx_translate_slow(struct vmx_vcpu *vmx, u32 basic,
+					u8 flags)
+{
+	struct duet_exit *e = &vmx->vcpu.exit;
+	u32 vectoring = 0;
+
+	/* What was injected has arrived, unless the exit says otherwise. */
+	if (flags & DELIVERY)
+		vectoring = vmx_after_delivery(vmx, true);
+	else if (basic != VMX_EXIT_TASK_SWITCH)
+		duet_event_reinject(&vmx->vcpu, NULL);
+	if (flags & QUALIFIED || !flags)
+		e->hw_qualification = vmx_read(vmx, VMCS_EXIT_QUALIFICATION);
+	if (flags & DETAILS)
+		vmx_details(vmx, e, basic, vectoring);
+}
+
+/* Whoever handles an instruction goes past it, and looks at these first. */
+static inline void vmx_instruction(struct vmx_vcpu *vmx, struct duet_exit *e)
+{
+	struct duet_state *s = &vmx->vcpu.state;
+
+	e->insn_len = vmx_vmread(VMCS_EXIT_INSN_LEN);
+	s->rip = vmx_vmread(VMCS_GUEST_RIP);
+	s->rflags = vmx_vmread(VMCS_GUEST_RFLAGS);
+	s->shadow = vmx_shadow(vmx_vmread(VMCS_GUEST_INTERRUPTIBILITY));
+	vmx->vcpu.stats.reads += 4;
+	vmx->vcpu.valid |= DUET_ST_RIP | DUET_ST_RFLAGS | DUET_ST_SHADOW;
+}
+
 void vmx_translate_exit(struct vmx_vcpu *vmx)
 {
 	struct duet_exit *e = &vmx->vcpu.exit;
 	u32 reason = vmx_read(vmx, VMCS_EXIT_REASON);
-	u32 basic = reason & VMX_REASON_BASIC, vectoring = 0;
-	u8 flags = 0;
+	u32 basic;
+	u8 flags;
 
 	e->hw_reason = reason;
+	e->hw_qualification = 0;
 	e->nr_bytes = 0;
 	e->insn_len = 0;
-	e->reason = DUET_EXIT_UNKNOWN;
 	if (unlikely(reason & VMX_REASON_ENTRY_FAILED)) {
 		vmx_entry_failed(vmx, e, reason);
 		return;
@@ -295,24 +326,13 @@ void vmx_translate_exit(struct vmx_vcpu *vmx)
 	/* From here on it is a VMRESUME (SDM vol. 3, 25.11.3). */
 	vmx->entry.launched = 1;
 	vmx->injected_nmi = false;
-	if (likely(basic < NR_REASONS)) {
-		basic = array_index_nospec(basic, NR_REASONS);
-		flags = vmx_reasons[basic].flags;
-		if (flags)
-			e->reason = vmx_reasons[basic].reason;
-	}
-
-	/* What was injected has arrived, unless the exit says otherwise. */
-	if (flags & DELIVERY)
-		vectoring = vmx_after_delivery(vmx, true);
-	else if (basic != VMX_EXIT_TASK_SWITCH)
-		duet_event_reinject(&vmx->vcpu, NULL);
+	/* The last row is an unknown reason's. */
+	basic = min_t(u32, reason & VMX_REASON_BASIC, NR_REASONS);
+	basic = array_index_nospec(basic, NR_REASONS + 1);
+	flags = vmx_reasons[basic].flags;
+	e->reason = flags ? vmx_reasons[basic].reason : DUET_EXIT_UNKNOWN;
 	if (flags & LENGTH)
-		e->insn_len = vmx_read(vmx, VMCS_EXIT_INSN_LEN);
-	if (flags & QUALIFIED || !flags)
-		e->hw_qualification = vmx_read(vmx, VMCS_EXIT_QUALIFICATION);
-	else
-		e->hw_qualification = 0;
-	if (flags & DETAILS)
-		vmx_details(vmx, e, basic, vectoring);
+		vmx_instruction(vmx, e);
+	if (flags != (KNOWN | LENGTH) || unlikely(vmx->vcpu.events.in_flight))
+		vmx_translate_slow(vmx, basic, flags);
 }

@@ -138,12 +138,16 @@ static void vmx_take_breakpoints(struct vmx_vcpu *vmx)
 	set_debugreg(DR6_RESERVED, 6);
 }
 
-static void vmx_write_dirty(struct vmx_vcpu *vmx)
+static inline void vmx_write_dirty(struct vmx_vcpu *vmx)
 {
 	struct duet_vcpu *vcpu = &vmx->vcpu;
 	u32 dirty = vcpu->dirty;
 
 	vcpu->dirty = 0;
+	if (likely(dirty == DUET_ST_RIP)) {
+		vmx_write(vmx, VMCS_GUEST_RIP, vcpu->state.rip);
+		return;
+	}
 	vmx_set_state(vcpu, dirty);
 	if (unlikely(dirty & DUET_ST_DR) && vmx_debug_active(vmx))
 		vmx_load_breakpoints(vmx);
@@ -207,8 +211,8 @@ again:
 	if (unlikely(vmx->dr_direct))
 		vmx_take_breakpoints(vmx);
 	/* MOV to CR8 writes the virtual-APIC page alone (SDM vol. 3, 30.3). */
-	if (vmx->tpr_shadow && unlikely(vmx_get_tpr(&vmx->vcpu) != vmx->tpr)) {
-		vmx->tpr = vmx_get_tpr(&vmx->vcpu);
+	if (unlikely(vmx->virtual_apic[VIRTUAL_APIC_TPR] != vmx->tpr << 4)) {
+		vmx->tpr = vmx->virtual_apic[VIRTUAL_APIC_TPR] >> 4;
 		duet_lapic_sync_tpr(&vmx->vcpu, vmx->tpr);
 	}
 	vmx_translate_exit(vmx);

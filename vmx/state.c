@@ -137,11 +137,8 @@ void vmx_get_state(struct duet_vcpu *vcpu, u32 groups)
 	if (groups & DUET_ST_RFLAGS)
 		s->rflags = vmx_read(vmx, VMCS_GUEST_RFLAGS);
 	if (groups & DUET_ST_SHADOW)
-		vmx_get_shadow(vmx);
-	if (likely(!(groups & ~(DUET_ST_RIP | DUET_ST_RFLAGS |
-				DUET_ST_SHADOW))))
-		return;
-
+		s->shadow = vmx_shadow(vmx_read(vmx,
+						VMCS_GUEST_INTERRUPTIBILITY));
 	if (groups & DUET_ST_RSP)
 		s->gpr[DUET_RSP] = vmx_read(vmx, VMCS_GUEST_RSP);
 	if (groups & DUET_ST_CR0)

@@ -166,38 +166,49 @@ static void vmx_clear(struct vmx_vcpu *vmx)
 		smp_call_function_single(cpu, vmx_clear_local, vmx, 1);
 }
 
-static void vmx_vcpu_load(struct duet_vcpu *vcpu, int cpu)
+/* Make @vmx's VMCS the current one here. Interrupts off; false: VMX is off. */
+static bool vmx_make_current(struct vmx_vcpu *vmx, struct vmx_cpu *c, int cpu)
 {
-	struct vmx_vcpu *vmx = to_vmx(vcpu);
-	struct vmx_cpu *c = per_cpu_ptr(&vmx_cpus, cpu);
-	bool moved = READ_ONCE(vmx->vmcs_cpu) != cpu;
+	if (unlikely(!c->on))
+		return false;
+	if (vmx->vmcs_cpu != cpu)
+		list_add(&vmx->link, &c->vmcss);
+	WRITE_ONCE(vmx->vmcs_cpu, cpu);
+	vmx_vmptrld(page_to_phys(vmx->vmcs));
+	c->current_vmcs = vmx;
+	return true;
+}
+
+static void vmx_load_vmcs(struct vmx_vcpu *vmx, struct vmx_cpu *c, int cpu)
+{
+	bool moved = READ_ONCE(vmx->vmcs_cpu) != cpu, current_now;
 	unsigned long flags;
 
 	if (moved)
 		vmx_clear(vmx);
-
 	local_irq_save(flags);
-	if (likely(c->on)) {
-		if (moved)
-			list_add(&vmx->link, &c->vmcss);
-		if (c->current_vmcs != vmx) {
-			vmx_vmptrld(page_to_phys(vmx->vmcs));
-			c->current_vmcs = vmx;
-		}
-		WRITE_ONCE(vmx->vmcs_cpu, cpu);
-	}
+	current_now = vmx_make_current(vmx, c, cpu);
 	local_irq_restore(flags);
+	if (!moved || !current_now)
+		return;
 
-	if (c->last != vmx) {
+	vmx_host_cpu_changed(vmx);
+	/* Left here from an earlier visit, or by the tag's last owner. */
+	vmx->flush_guest = true;
+	vmx->flush_all = true;
+}
+
+static void vmx_vcpu_load(struct duet_vcpu *vcpu, int cpu)
+{
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+	struct vmx_cpu *c = per_cpu_ptr(&vmx_cpus, cpu);
+
+	if (unlikely(c->current_vmcs != vmx))
+		vmx_load_vmcs(vmx, c, cpu);
+	if (unlikely(c->last != vmx)) {
 		c->last = vmx;
 		/* Another guest's branch history is not this one's. */
 		indirect_branch_prediction_barrier();
-	}
-	if (moved) {
-		vmx_host_cpu_changed(vmx);
-		/* Left here from an earlier visit, or by the tag's last owner. */
-		vmx->flush_guest = true;
-		vmx->flush_all = true;
 	}
 	vmx->tsc_aux = c->host_tsc_aux;
 }

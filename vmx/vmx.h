@@ -171,6 +171,17 @@ static inline void vmx_cpu_control(struct vmx_vcpu *vmx, u32 bits, bool on)
 	vmx_write(vmx, VMCS_CPU_CONTROLS, value);
 }
 
+/* Interruptibility state into DUET_SHADOW_*: the order is the same. */
+static_assert(VMCS_BLOCKING_BY_STI == DUET_SHADOW_STI);
+static_assert(VMCS_BLOCKING_BY_MOV_SS == DUET_SHADOW_MOV_SS);
+static_assert(VMCS_BLOCKING_BY_NMI == DUET_SHADOW_NMI << 1);
+
+static inline u32 vmx_shadow(u32 state)
+{
+	return (state & (VMCS_BLOCKING_BY_STI | VMCS_BLOCKING_BY_MOV_SS)) |
+		(state & VMCS_BLOCKING_BY_NMI) >> 1;
+}
+
 /* ---- hardware.c ---- */
 int vmx_probe(struct duet_caps *caps);
 void vmx_remove(void);
@@ -241,7 +252,6 @@ void vmx_inject(struct duet_vcpu *vcpu, const struct duet_event *ev);
 void vmx_set_window(struct duet_vcpu *vcpu, enum duet_window w, bool on);
 void vmx_set_tpr(struct duet_vcpu *vcpu, u8 cr8, int irr);
 u8 vmx_get_tpr(struct duet_vcpu *vcpu);
-void vmx_get_shadow(struct vmx_vcpu *vmx);
 void vmx_set_shadow(struct vmx_vcpu *vmx);
 /*
  * What was in delivery when the exit came, whose reason it may be:
