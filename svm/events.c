@@ -19,8 +19,7 @@
 
 #define STEP_FLAGS	(X86_EFLAGS_TF | X86_EFLAGS_RF)
 
-/* A virtual interrupt of the highest priority that never arrives: it exits. */
-static void svm_vintr(struct svm_vcpu *svm, bool on)
+static void svm_v_irq(struct svm_vcpu *svm, bool on, u8 vector)
 {
 	struct vmcb_control *control = &svm->vmcb->control;
 	const u32 bits = VMCB_V_IRQ | VMCB_V_IGN_TPR | VMCB_V_INTR_PRIO;
@@ -29,9 +28,53 @@ static void svm_vintr(struct svm_vcpu *svm, bool on)
 		control->int_ctl |= bits;
 	else
 		control->int_ctl &= ~bits;
-	control->int_vector = 0;
-	svm_intercept(svm, INTERCEPT_VINTR, on);
+	control->int_vector = vector;
 	svm_dirty(svm, VMCB_CLEAN_TPR);
+}
+
+/* The interrupt that was to arrive by V_IRQ goes by EVENTINJ after all. */
+static void svm_use_eventinj(struct svm_vcpu *svm)
+{
+	struct vmcb_control *control = &svm->vmcb->control;
+
+	if (!svm->by_v_irq)
+		return;
+	svm->by_v_irq = false;
+	control->event_inj = control->int_vector | VMCB_EVENT_TYPE_INTR |
+		VMCB_EVENT_VALID;
+	svm_v_irq(svm, false, 0);
+}
+
+/* A virtual interrupt of the highest priority that never arrives: it exits. */
+static void svm_vintr(struct svm_vcpu *svm, bool on)
+{
+	svm_use_eventinj(svm);
+	svm_v_irq(svm, on, 0);
+	svm_intercept(svm, INTERCEPT_VINTR, on);
+}
+
+/* After an exit: was the interrupt that is in V_IRQ delivered? */
+static bool svm_v_irq_left(struct svm_vcpu *svm, struct duet_event *ev)
+{
+	struct vmcb_control *control = &svm->vmcb->control;
+	bool left = control->int_ctl & VMCB_V_IRQ;
+
+	*ev = (struct duet_event) {
+		.type = DUET_EVENT_INTR, .vector = control->int_vector,
+	};
+	svm->by_v_irq = false;
+	svm_v_irq(svm, false, 0);
+	return left;
+}
+
+/* EVENTINJ delivers in spite of RFLAGS.IF and a shadow, V_IRQ does not. */
+static bool svm_v_irq_arrives(struct svm_vcpu *svm)
+{
+	struct duet_vcpu *vcpu = &svm->vcpu;
+
+	duet_need(vcpu, DUET_ST_SHADOW | DUET_ST_RFLAGS);
+	return (vcpu->state.rflags & X86_EFLAGS_IF) &&
+		!(vcpu->state.shadow & ~DUET_SHADOW_NMI);
 }
 
 void svm_inject(struct duet_vcpu *vcpu, const struct duet_event *ev)
@@ -73,9 +116,15 @@ void svm_inject(struct duet_vcpu *vcpu, const struct duet_event *ev)
 		svm->soft.event = *ev;
 	if (ev->has_error)
 		inj |= VMCB_EVENT_ERROR;
+	svm->work |= SVM_WORK_INJECTED;
+	if (static_branch_unlikely(&svm_tcg_quirk) &&
+	    ev->type == DUET_EVENT_INTR && svm_v_irq_arrives(svm)) {
+		svm->by_v_irq = true;
+		svm_v_irq(svm, true, ev->vector);
+		return;
+	}
 	control->event_inj = inj;
 	control->event_inj_error = ev->error_code;
-	svm->work |= SVM_WORK_INJECTED;
 }
 
 static void svm_nmi_window(struct svm_vcpu *svm)
@@ -110,6 +159,13 @@ void svm_set_window(struct duet_vcpu *vcpu, enum duet_window w, bool on)
 	}
 	if (on == svm->want_intr)
 		return;
+	if (static_branch_unlikely(&svm_tcg_quirk) && on) {
+		duet_need(vcpu, DUET_ST_SHADOW);
+		if (vcpu->state.shadow & ~DUET_SHADOW_NMI) {
+			svm->work |= SVM_WORK_STEP;
+			return;
+		}
+	}
 	svm->want_intr = on;
 	svm_vintr(svm, on);
 }
@@ -175,6 +231,7 @@ static void svm_start_step(struct svm_vcpu *svm)
 	 * physical interrupt exits right after the delivery.
 	 */
 	if (svm->work & SVM_WORK_INJECTED) {
+		svm_use_eventinj(svm);
 		smp_send_reschedule(svm->vcpu.cpu);
 		return;
 	}
@@ -287,12 +344,15 @@ void svm_after_exit(struct svm_vcpu *svm)
 	struct vmcb_save *save = &svm->vmcb->save;
 	bool soft = svm->work & SVM_WORK_SOFT;
 	struct duet_event ev;
+	bool left = false;
 
 	svm->work &= ~(SVM_WORK_SOFT | SVM_WORK_INJECTED);
 	control->event_inj = 0;
 
+	if (svm->by_v_irq)
+		left = svm_v_irq_left(svm, &ev);
 	if (!(control->exit_int_info & VMCB_EVENT_VALID)) {
-		duet_event_reinject(&svm->vcpu, NULL);
+		duet_event_reinject(&svm->vcpu, left ? &ev : NULL);
 		return;
 	}
 	/*

@@ -1,24 +1,47 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
+ * What emulators do differently from processors. All of it is behind static
+ * keys. Called when SVM goes on, and when a vCPU is created.
+ *
  * Does VMRUN load CR2 from the VMCB? Processors do (APM vol. 2, 15.5.1); an
  * emulator (Bochs 2.7) does not, and a guest would find the host's CR2. One
- * VMRUN tells. Called when SVM goes on, and when a vCPU is created.
+ * VMRUN tells.
+ *
+ * QEMU's TCG (7.2), known by its name, has two faults in its VMRUN:
+ *  - It ignores INTERRUPT_SHADOW in the VMCB, which should hold V_IRQ back for
+ *    one instruction (APM vol. 2, 15.21.5). A host's interrupt between a
+ *    guest's STI and HLT then lets a virtual one in before the HLT, and the
+ *    guest sleeps over what that one woke. Cure: remember the shadow of an
+ *    entry that executed nothing, and step out of it instead of opening a
+ *    window.
+ *  - An external interrupt from EVENTINJ is delivered, and stays noted as an
+ *    exception to be delivered: once more, if TCG's loop is interrupted just
+ *    then. Cure: interrupts go in by V_IRQ with their vector; what is still
+ *    there at the exit was not delivered.
  */
 #include <linux/gfp.h>
 #include <linux/mem_encrypt.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
+#include <asm/cpufeature.h>
 #include <asm/io.h>
+#include <asm/processor.h>
 #include <asm/special_insns.h>
 #include <asm/trapnr.h>
 #include "svm/svm.h"
 
 DEFINE_STATIC_KEY_FALSE(svm_cr2_quirk);
+DEFINE_STATIC_KEY_FALSE(svm_tcg_quirk);
 
 static bool svm_load_cr2;
 module_param(svm_load_cr2, bool, 0444);
 MODULE_PARM_DESC(svm_load_cr2,
 		 "Write CR2 before VMRUN, for emulators that do not load it");
+
+static bool svm_tcg;
+module_param(svm_tcg, bool, 0444);
+MODULE_PARM_DESC(svm_tcg,
+		 "Work around the interrupt faults of QEMU's TCG, which is detected");
 
 #define CR2_HOST	0x1111000UL
 #define CR2_GUEST	0x2222000UL
@@ -104,8 +127,18 @@ void svm_try_quirks(struct svm_cpu *c)
 		svm_load_cr2 = true;
 }
 
+static bool svm_is_tcg(void)
+{
+	return boot_cpu_has(X86_FEATURE_HYPERVISOR) &&
+		hypervisor_cpuid_base("TCGTCGTCGTCG", 0);
+}
+
 void svm_apply_quirks(void)
 {
+	if ((svm_tcg || svm_is_tcg()) && !static_key_enabled(&svm_tcg_quirk)) {
+		pr_info("duet: QEMU's TCG: its interrupt faults are worked around\n");
+		static_branch_enable(&svm_tcg_quirk);
+	}
 	if (svm_load_cr2 && !static_key_enabled(&svm_cr2_quirk)) {
 		pr_info("duet: this VMRUN does not load CR2: written by hand\n");
 		static_branch_enable(&svm_cr2_quirk);

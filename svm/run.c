@@ -122,6 +122,24 @@ static void svm_renew_tag(struct svm_vcpu *svm, struct svm_cpu *c)
 	svm_dirty(svm, VMCB_CLEAN_ASID);
 }
 
+#define SVM_NO_RIP	(1ULL << 63)	/* not canonical */
+
+static void svm_note_shadow(struct svm_vcpu *svm)
+{
+	const struct vmcb_control *control = &svm->vmcb->control;
+
+	svm->shadow_rip = control->int_state & VMCB_INTERRUPT_SHADOW &&
+		!(control->event_inj & VMCB_EVENT_VALID) ?
+			svm->vmcb->save.rip : SVM_NO_RIP;
+}
+
+/* Nothing was executed: the shadow is still there (quirk.c). */
+static void svm_restore_shadow(struct svm_vcpu *svm)
+{
+	if (svm->vmcb->save.rip == svm->shadow_rip)
+		svm->vmcb->control.int_state |= VMCB_INTERRUPT_SHADOW;
+}
+
 static inline void svm_prepare_entry(struct svm_vcpu *svm, struct svm_cpu *c)
 {
 	struct duet_vcpu *vcpu = &svm->vcpu;
@@ -136,6 +154,8 @@ static inline void svm_prepare_entry(struct svm_vcpu *svm, struct svm_cpu *c)
 		svm_load_tsc_aux(svm);
 	if (static_branch_unlikely(&svm_cr2_quirk))
 		native_write_cr2(svm->vmcb->save.cr2);
+	if (static_branch_unlikely(&svm_tcg_quirk))
+		svm_note_shadow(svm);
 	/* A division's stale operands (Zen 1). */
 	if (static_cpu_has_bug(X86_BUG_DIV0))
 		asm volatile("div %2" : : "a" (0), "d" (0), "r" (1) : "cc");
@@ -166,6 +186,9 @@ static inline void svm_collect_exit(struct svm_vcpu *svm)
 	if (unlikely(svm->work ||
 		     (control->exit_int_info & VMCB_EVENT_VALID)))
 		svm_after_exit(svm);
+
+	if (static_branch_unlikely(&svm_tcg_quirk))
+		svm_restore_shadow(svm);
 
 	vcpu->state.gpr[DUET_RAX] = save->rax;
 	vcpu->state.rip = save->rip;

@@ -102,6 +102,8 @@ struct svm_vcpu {
 	bool want_nmi, want_intr;	/* windows that are open */
 	u8 tpr;		/* V_TPR as we wrote it */
 	struct svm_step step;
+	bool by_v_irq;		/* the injected interrupt is in V_IRQ (quirk) */
+	u64 shadow_rip;		/* entered there in a shadow (svm_tcg_quirk) */
 	struct {
 		u64 rip, next_rip;	/* of the instruction, and after it */
 		struct duet_event event;
@@ -215,6 +217,7 @@ void svm_update_msrpm(struct svm_vcpu *svm);
 
 /* ---- quirk.c ---- */
 DECLARE_STATIC_KEY_FALSE(svm_cr2_quirk);
+DECLARE_STATIC_KEY_FALSE(svm_tcg_quirk);
 int svm_quirks_init(void);
 void svm_quirks_exit(void);
 /* SVM is on, on this CPU; interrupts off */
