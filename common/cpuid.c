@@ -4,6 +4,7 @@
  * the instruction itself. Called by exits, the MSR files and the ioctls.
  */
 #include <linux/kvm.h>
+#include <linux/kvm_para.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -270,6 +271,24 @@ static void derive_flags(struct duet_vcpu *vcpu)
 		(GUEST_EBX(0x80000008, 0) & BIT_OF(AMD_IBPB));
 }
 
+/* The leaves may stand higher up, below another hypervisor's signature. */
+static u32 pv_features(struct duet_vcpu *vcpu)
+{
+	struct kvm_cpuid_entry2 *e;
+	u32 base;
+
+	for (base = KVM_CPUID_SIGNATURE; base < 0x40010000; base += 0x100) {
+		e = duet_find_cpuid(vcpu, base, 0);
+		if (!e || memcmp(&e->ebx, KVM_SIGNATURE, 4) ||
+		    memcmp(&e->ecx, KVM_SIGNATURE + 4, 4) ||
+		    memcmp(&e->edx, KVM_SIGNATURE + 8, 4))
+			continue;
+		e = duet_find_cpuid(vcpu, base | KVM_CPUID_FEATURES, 0);
+		return e ? e->eax : 0;
+	}
+	return 0;
+}
+
 static void derive(struct duet_vcpu *vcpu)
 {
 	struct duet_cpuid *c = &vcpu->cpuid;
@@ -282,6 +301,7 @@ static void derive(struct duet_vcpu *vcpu)
 	c->maxphyaddr = guest_maxphyaddr(vcpu);
 
 	derive_flags(vcpu);
+	c->pv_features = pv_features(vcpu);
 	c->supported_xcr0 = duet_host_cpu.supported_xcr0 &
 		(GUEST_EAX(0xd, 0) | (u64)GUEST_EDX(0xd, 0) << 32);
 	c->cr4_reserved = guest_cr4_reserved(vcpu);

@@ -60,6 +60,7 @@ struct duet_cpuid {
 	     has_xsave, has_mtrr, has_pat, has_long_mode,
 	     has_x2apic, has_nx, has_1g_pages, has_la57, has_tsc_deadline,
 	     has_tsc_adjust, has_arch_capabilities, has_ibpb;
+	u32 pv_features;	/* KVM_FEATURE_*, from the hypervisor's leaf */
 	bool amd;		/* AMD's (Hygon's) rules by the vendor string */
 	/* entries with bits that follow live state; NULL if absent */
 	struct kvm_cpuid_entry2 *leaf_1, *leaf_d0, *leaf_d1;

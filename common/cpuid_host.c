@@ -14,6 +14,7 @@
 #include <asm/processor.h>
 #include "common/cpuid.h"
 #include "common/ops.h"
+#include "common/pvclock.h"
 
 struct duet_host_cpu duet_host_cpu __read_mostly;
 
@@ -504,8 +505,13 @@ static void supported_leaves(struct leaf_list *list)
 	memcpy(&e->ebx, KVM_SIGNATURE, 4);
 	memcpy(&e->ecx, KVM_SIGNATURE + 4, 4);
 	memcpy(&e->edx, KVM_SIGNATURE + 8, 4);
-	new_leaf(list, KVM_CPUID_FEATURES, 0)->eax =
-		BIT(KVM_FEATURE_NOP_IO_DELAY);
+	e = new_leaf(list, KVM_CPUID_FEATURES, 0);
+	e->eax = BIT(KVM_FEATURE_NOP_IO_DELAY) | BIT(KVM_FEATURE_PV_UNHALT) |
+		BIT(KVM_FEATURE_PV_SEND_IPI);
+	if (duet_clock_usable())
+		e->eax |= BIT(KVM_FEATURE_CLOCKSOURCE) |
+			BIT(KVM_FEATURE_CLOCKSOURCE2) |
+			BIT(KVM_FEATURE_CLOCKSOURCE_STABLE_BIT);
 }
 
 int duet_get_supported_cpuid(struct kvm_cpuid2 __user *to)

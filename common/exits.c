@@ -306,11 +306,13 @@ static int handle_dr(struct duet_vcpu *vcpu)
 	return duet_skip_insn(vcpu);
 }
 
-/* No hypercall is offered in CPUID yet: each is unknown. */
 static int handle_hypercall(struct duet_vcpu *vcpu)
 {
-	vcpu->state.gpr[DUET_RAX] = duet_cpl(vcpu) ? -KVM_EPERM : -KVM_ENOSYS;
-	if (!duet_64bit(vcpu))
+	bool wide = duet_64bit(vcpu);
+
+	vcpu->state.gpr[DUET_RAX] = duet_cpl(vcpu) ? -KVM_EPERM :
+		duet_hypercall(vcpu, wide);
+	if (!wide)
 		vcpu->state.gpr[DUET_RAX] = (u32)vcpu->state.gpr[DUET_RAX];
 	return duet_skip_insn(vcpu);
 }

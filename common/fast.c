@@ -7,7 +7,6 @@
 #include "common/io.h"
 #include "common/msr.h"
 #include "common/vcpu.h"
-#include <uapi/linux/kvm_para.h>
 
 static bool fast_cpuid(struct duet_vcpu *vcpu)
 {
@@ -53,7 +52,7 @@ static bool fast_hypercall(struct duet_vcpu *vcpu)
 	if (!(vcpu->valid & DUET_ST_SEG(DUET_SS)) || duet_cpl(vcpu) ||
 	    !duet_64bit(vcpu) || !duet_skip_insn_fast(vcpu))
 		return false;
-	vcpu->state.gpr[DUET_RAX] = -KVM_ENOSYS;
+	vcpu->state.gpr[DUET_RAX] = duet_hypercall(vcpu, true);
 	return true;
 }
 

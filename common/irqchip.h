@@ -131,6 +131,17 @@ int duet_irq_highest(struct duet_vcpu *vcpu);
  */
 void duet_lapic_sync_tpr(struct duet_vcpu *vcpu, u8 cr8);
 
+/**
+ * duet_lapic_pv_ipi() - KVM_HC_SEND_IPI
+ * @low, @high: to which APIC ids, counted from @first; 64 bits each if @wide,
+ *	else 32
+ * @icr: vector and delivery mode
+ * Context: vCPU thread with a local APIC; interrupts may be off.
+ * Return: how many took it; -KVM_EINVAL.
+ */
+long duet_lapic_pv_ipi(struct duet_vcpu *vcpu, u64 low, u64 high, u32 first,
+		       u32 icr, bool wide);
+
 /** duet_lapic_accept_events() - pending INIT and SIPI into MP state
  * Return: true if the MP state changed. vCPU thread, loaded.
  */

@@ -362,25 +362,36 @@ static int hwcr_set(struct duet_vcpu *vcpu, u32 index, u64 value, bool host)
 	return 0;
 }
 
-/* Not in the guest's CPUID yet: values that a VMM sets are kept for it. */
-static u64 *clock_msr(struct duet_vcpu *vcpu, u32 index)
+/* The old pair of numbers and the new one are two features. */
+static bool has_clock(struct duet_vcpu *vcpu, u32 index)
 {
-	if (index == MSR_KVM_WALL_CLOCK || index == MSR_KVM_WALL_CLOCK_NEW)
-		return &vcpu->msrs.kvm_wall_clock;
-	return &vcpu->msrs.kvm_system_time;
+	bool old = index == MSR_KVM_WALL_CLOCK || index == MSR_KVM_SYSTEM_TIME;
+
+	return vcpu->cpuid.pv_features &
+		(old ? BIT(KVM_FEATURE_CLOCKSOURCE) :
+		       BIT(KVM_FEATURE_CLOCKSOURCE2));
+}
+
+static bool is_wall_clock(u32 index)
+{
+	return index == MSR_KVM_WALL_CLOCK || index == MSR_KVM_WALL_CLOCK_NEW;
 }
 
 static int clock_get(struct duet_vcpu *vcpu, u32 index, u64 *value, bool host)
 {
-	*value = *clock_msr(vcpu, index);
-	return !host;
+	*value = is_wall_clock(index) ? vcpu->msrs.kvm_wall_clock :
+		vcpu->msrs.kvm_system_time;
+	return !host && !has_clock(vcpu, index);
 }
 
 static int clock_set(struct duet_vcpu *vcpu, u32 index, u64 value, bool host)
 {
-	if (!host)
+	if (!host && !has_clock(vcpu, index))
 		return 1;
-	*clock_msr(vcpu, index) = value;
+	if (is_wall_clock(index))
+		duet_clock_wall(vcpu, value);
+	else
+		duet_clock_enable(vcpu, value);
 	return 0;
 }
 

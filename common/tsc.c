@@ -24,8 +24,11 @@ static void set_offset(struct duet_vcpu *vcpu, u64 offset)
 
 	if (offset == vcpu->tsc_offset)
 		return;
-	vcpu->tsc_offset = offset;
+	WRITE_ONCE(vcpu->tsc_offset, offset);
 	duet_wrote(vcpu, DUET_ST_TSC);
+	/* The guest's clock counts from it, and may be one for all vCPUs. */
+	duet_request_self(vcpu, DUET_REQ_CLOCK);
+	duet_request_all(vcpu->vm, DUET_REQ_CLOCK, false);
 
 	if (vcpu->lapic &&
 	    !duet_lapic_msr_read(vcpu, MSR_IA32_TSC_DEADLINE, &deadline) &&

@@ -36,7 +36,7 @@ struct duet_emulator;
 #define DUET_REQ_LOAD_ROOT	BIT(3)	/* pager_ops->load() */
 #define DUET_REQ_TIMER		BIT(4)	/* duet_lapic_timer_sync() */
 #define DUET_REQ_UPDATE		BIT(5)	/* ops->update() */
-#define DUET_REQ_UNHALT		BIT(6)	/* wake from HLT */
+#define DUET_REQ_CLOCK		BIT(6)	/* duet_clock_update() */
 #define DUET_REQ_KICK		BIT(7)	/* just leave guest mode */
 #define DUET_REQ_DEAD		BIT(8)	/* the VM is bugged */
 
@@ -103,6 +103,8 @@ struct duet_vcpu {
 	struct pid __rcu *pid;			/* V: the last thread that ran it */
 
 	int mp_state;				/* V: KVM_MP_STATE_* */
+	bool pv_kicked;				/* a: KVM_HC_KICK_CPU came */
+	bool clock_stopped;			/* a: tell the guest that it stood still */
 	struct duet_cpuid cpuid;		/* V */
 	struct duet_msrs msrs;			/* V */
 	u64 xcr0;				/* V */
@@ -284,6 +286,14 @@ int duet_read_dr(struct duet_vcpu *vcpu, u32 nr, u64 *value);
 int duet_write_dr(struct duet_vcpu *vcpu, u32 nr, u64 value);
 /** duet_do_invlpg() - the guest's INVLPG */
 void duet_do_invlpg(struct duet_vcpu *vcpu, u64 linear);
+
+/**
+ * duet_hypercall() - the call in RAX, with RBX, RCX, RDX and RSI
+ * @wide: in 64-bit mode; elsewhere registers have 32 bits
+ * Context: vCPU thread, CPL 0 was checked; interrupts may be off.
+ * Return: RAX for the guest.
+ */
+long duet_hypercall(struct duet_vcpu *vcpu, bool wide);
 
 /** duet_guest_tsc() - the guest's TSC now */
 u64 duet_guest_tsc(struct duet_vcpu *vcpu);

@@ -14,6 +14,7 @@
 #include <linux/kvm.h>
 #include "common/types.h"
 #include "common/bus.h"
+#include "common/pvclock.h"
 
 struct duet_pager_ops;
 struct duet_pager;
@@ -52,8 +53,9 @@ struct duet_vm {
 	bool bugged;				/* a: every ioctl is EIO */
 	gpa_t tss_addr, identity_map_addr;	/* L */
 
-	raw_spinlock_t tsc_lock;		/* tsc_* */
+	raw_spinlock_t tsc_lock;		/* tsc_*, clock */
 	u64 tsc_last_write, tsc_last_host, tsc_last_offset;
+	struct duet_clock clock;
 	u32 tsc_khz;				/* L: default for vCPUs */
 };
 

@@ -49,11 +49,14 @@ int duet_check_extension(struct duet_vm *vm, long cap)
 	case KVM_CAP_IOEVENTFD:
 	case KVM_CAP_IOEVENTFD_NO_LENGTH:
 	case KVM_CAP_IOEVENTFD_ANY_LENGTH:
+	case KVM_CAP_KVMCLOCK_CTRL:
 		return 1;
 	case KVM_CAP_XCRS:
 		return boot_cpu_has(X86_FEATURE_XSAVE);
 	case KVM_CAP_IRQ_ROUTING:
 		return DUET_MAX_ROUTES;
+	case KVM_CAP_ADJUST_CLOCK:
+		return DUET_CLOCK_FLAGS;
 	case KVM_CAP_NR_VCPUS:
 		return min_t(u32, num_online_cpus(), DUET_MAX_VCPUS);
 	case KVM_CAP_MAX_VCPUS:

@@ -8,6 +8,7 @@
 #include "module/duet.h"
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/preempt.h>
 
 const struct duet_vcpu_ops *duet_ops;
 struct duet_caps duet_caps;
@@ -77,6 +78,8 @@ static int __init duet_init(void)
 	r = duet_hardware_init();
 	if (r)
 		goto err_probe;
+	/* Once: each flip patches the scheduler's code on all CPUs. */
+	preempt_notifier_inc();
 	r = misc_register(&duet_misc);
 	if (r) {
 		if (r == -EBUSY)
@@ -89,6 +92,7 @@ static int __init duet_init(void)
 	return 0;
 
 err_hardware:
+	preempt_notifier_dec();
 	duet_hardware_exit();
 err_probe:
 	duet_ops->remove();
@@ -99,6 +103,7 @@ module_init(duet_init);
 static void __exit duet_exit(void)
 {
 	misc_deregister(&duet_misc);
+	preempt_notifier_dec();
 	duet_hardware_exit();
 	duet_ops->remove();
 }

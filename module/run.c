@@ -67,6 +67,8 @@ static int duet_handle_requests(struct duet_vcpu *vcpu)
 		duet_lapic_timer_sync(vcpu);
 	if (req & DUET_REQ_UPDATE)
 		duet_ops->update(vcpu);
+	if (req & DUET_REQ_CLOCK)
+		duet_clock_update(vcpu);
 	if (req & DUET_REQ_LOAD_ROOT) {
 		/* It may read the guest's tables. */
 		int idx = srcu_read_lock(&vcpu->vm->srcu);
@@ -150,22 +152,20 @@ out:
 	return 1;
 }
 
-/* Everything that ends a halt. */
-static bool duet_has_work(struct duet_vcpu *vcpu)
+/* Everything that ends HLT. */
+static bool duet_ends_hlt(struct duet_vcpu *vcpu)
 {
-	if (vcpu->mp_state == KVM_MP_STATE_HALTED &&
-	    ((duet_irq_pending(vcpu) && duet_interrupt_allowed(vcpu)) ||
-	     duet_event_waits(vcpu) ||
-	     (atomic_read(&vcpu->requests) & DUET_REQ_UNHALT)))
-		return true;
-	return vcpu->lapic && duet_lapic_has_events(vcpu);
+	return vcpu->mp_state == KVM_MP_STATE_HALTED &&
+		((duet_irq_pending(vcpu) && duet_interrupt_allowed(vcpu)) ||
+		 duet_event_waits(vcpu) || READ_ONCE(vcpu->pv_kicked));
 }
 
 static bool duet_must_leave_halt(struct duet_vcpu *vcpu)
 {
-	return duet_has_work(vcpu) || signal_pending(current) ||
+	return duet_ends_hlt(vcpu) || duet_lapic_has_events(vcpu) ||
+		signal_pending(current) ||
 		(atomic_read(&vcpu->requests) &
-		 (DUET_REQ_DEAD | DUET_REQ_TIMER));
+		 (DUET_REQ_DEAD | DUET_REQ_TIMER | DUET_REQ_CLOCK));
 }
 
 /* Not runnable: sleep until somebody requests something. 1 to go on. */
@@ -185,14 +185,12 @@ static int duet_halt(struct duet_vcpu *vcpu)
 	r = duet_handle_requests(vcpu);
 	if (r <= 0)
 		return r;
-	if (duet_has_work(vcpu)) {
+	/* INIT and SIPI; a SIPI to a halted CPU means nothing. */
+	duet_lapic_accept_events(vcpu);
+	if (duet_ends_hlt(vcpu)) {
 		vcpu->stats.wakeups++;
-		if (vcpu->lapic)
-			duet_lapic_accept_events(vcpu);
-		if (vcpu->mp_state == KVM_MP_STATE_HALTED) {
-			vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
-			atomic_andnot(DUET_REQ_UNHALT, &vcpu->requests);
-		}
+		vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
+		WRITE_ONCE(vcpu->pv_kicked, false);
 	}
 	return 1;
 }

@@ -18,13 +18,20 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+static void duet_came_to(struct duet_vcpu *vcpu, int cpu)
+{
+	if (vcpu->cpu != cpu)
+		duet_clock_moved(vcpu);
+	WRITE_ONCE(vcpu->cpu, cpu);
+}
+
 /* Preempted in the middle of a bracket: the state leaves with the thread. */
 static void duet_sched_in(struct preempt_notifier *notifier, int cpu)
 {
 	struct duet_vcpu *vcpu = container_of(notifier, struct duet_vcpu,
 					      notifier);
 
-	WRITE_ONCE(vcpu->cpu, cpu);
+	duet_came_to(vcpu, cpu);
 	duet_ops->vcpu_load(vcpu, cpu);
 }
 
@@ -47,7 +54,7 @@ void duet_vcpu_load(struct duet_vcpu *vcpu)
 	int cpu = get_cpu();
 
 	preempt_notifier_register(&vcpu->notifier);
-	WRITE_ONCE(vcpu->cpu, cpu);
+	duet_came_to(vcpu, cpu);
 	duet_ops->vcpu_load(vcpu, cpu);
 	put_cpu();
 }
@@ -69,7 +76,6 @@ void duet_vcpu_free(struct duet_vcpu *vcpu)
 	fpu_free_guest_fpstate(&vcpu->fpu);
 	free_page((unsigned long)vcpu->pio_data);
 	free_page((unsigned long)vcpu->run);
-	preempt_notifier_dec();
 	kvfree(vcpu);
 }
 
@@ -124,7 +130,6 @@ static struct duet_vcpu *duet_vcpu_create(struct duet_vm *vm, u32 id)
 		if (r)
 			goto err_ops;
 	}
-	preempt_notifier_inc();
 
 	duet_vcpu_load(vcpu);
 	duet_vcpu_reset(vcpu, false);
@@ -399,6 +404,11 @@ static long vcpu_enable_cap(void *object, void *data)
 	return -EINVAL;
 }
 
+static long vcpu_kvmclock_ctrl(void *object, void *arg)
+{
+	return duet_clock_stopped(object);
+}
+
 static long vcpu_get_stats_fd(void *object, void *arg)
 {
 	return duet_vcpu_stats_fd(object);
@@ -438,6 +448,7 @@ static const struct duet_ioctl duet_vcpu_ioctls[] = {
 	RAW(KVM_SET_SIGNAL_MASK, VCPU, vcpu_set_signal_mask),
 	RAW(KVM_GET_TSC_KHZ, VCPU, vcpu_get_tsc_khz),
 	ROW(KVM_ENABLE_CAP, VCPU, vcpu_enable_cap),
+	RAW(KVM_KVMCLOCK_CTRL, VCPU, vcpu_kvmclock_ctrl),
 	RAW(KVM_GET_STATS_FD, NONE, vcpu_get_stats_fd),
 };
 

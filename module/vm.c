@@ -68,6 +68,7 @@ static struct duet_vm *duet_vm_create(void)
 	mutex_init(&vm->slots_lock);
 	raw_spin_lock_init(&vm->tsc_lock);
 	vm->tsc_khz = tsc_khz;
+	duet_clock_init(vm);
 	vm->pager_kind = DUET_PAGER_NESTED;
 	mmgrab(current->mm);
 	vm->mm = current->mm;
@@ -285,6 +286,17 @@ static long vm_enable_cap(void *object, void *data)
 	}
 }
 
+static long vm_get_clock(void *object, void *data)
+{
+	duet_clock_get(object, data);
+	return 0;
+}
+
+static long vm_set_clock(void *object, void *data)
+{
+	return duet_clock_set(object, data);
+}
+
 static long vm_get_stats_fd(void *object, void *arg)
 {
 	return duet_vm_stats_fd(object);
@@ -315,6 +327,8 @@ static const struct duet_ioctl duet_vm_ioctls[] = {
 	ROW(KVM_IRQFD, NONE, vm_irqfd),
 	ROW(KVM_IOEVENTFD, SLOTS, vm_ioeventfd),
 	ROW(KVM_ENABLE_CAP, VM, vm_enable_cap),
+	ROW(KVM_GET_CLOCK, NONE, vm_get_clock),
+	ROW(KVM_SET_CLOCK, VM, vm_set_clock),
 	RAW(KVM_GET_STATS_FD, NONE, vm_get_stats_fd),
 };
 

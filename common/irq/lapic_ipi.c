@@ -11,6 +11,7 @@
 #include <linux/bitops.h>
 #include <linux/errno.h>
 #include <linux/kvm.h>
+#include <linux/kvm_para.h>
 #include <linux/nospec.h>
 #include "common/irq/irq.h"
 
@@ -274,6 +275,36 @@ void duet_lapic_send_ipi(struct duet_lapic *l, u32 low, u32 dest)
 		return;
 	}
 	duet_apic_deliver(l->vcpu->vm, l->vcpu, &msg, NULL);
+}
+
+long duet_lapic_pv_ipi(struct duet_vcpu *vcpu, u64 low, u64 high, u32 first,
+		       u32 icr, bool wide)
+{
+	struct duet_apic_msg msg = {
+		.mode = icr & APIC_DM_FIXED_MASK,
+		.vector = icr & APIC_VECTOR_MASK,
+		.wide = true,
+	};
+	u32 bits = wide ? 64 : 32, i, index;
+	unsigned long map[2] = { low, high };
+	struct duet_vcpu *target;
+	long took = 0;
+
+	if (icr & (APIC_DEST_LOGICAL | APIC_DEST_ALLBUT))
+		return -KVM_EINVAL;
+	for (i = 0; i < 2; i++) {
+		for_each_set_bit(index, &map[i], bits) {
+			/* Behind the last id nobody is: no wrap-around. */
+			if ((u64)first + i * bits + index >= DUET_MAX_VCPU_ID)
+				break;
+			target = duet_vcpu_by_id(vcpu->vm,
+						 first + i * bits + index);
+			if (target && target->lapic &&
+			    accept(target->lapic, &msg, target == vcpu))
+				took++;
+		}
+	}
+	return took;
 }
 
 /** duet_msi_deliver() - a device's message (SDM vol. 3, 11.11) */
