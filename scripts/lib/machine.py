@@ -98,7 +98,8 @@ class Output:
                 if len(fields) == 2 and fields[1] == self.token:
                     self.status = int(fields[0])
                     return
-            self.write(line + b"\n")
+            if not bochs.CHATTER.match(line):
+                self.write(line + b"\n")
         # a prompt or a progress line need not wait for its end
         if self.status is None and not self.exit.startswith(
                 self.held[:len(self.exit)]):
@@ -130,12 +131,14 @@ def serial_text(path):
         return b""
 
 
-def watch(proc, output, serial, deadline):
+def watch(proc, output, serial, deadline, dead):
     """Copies output until the machine's end; says what ended it."""
     fd = proc.stdout.fileno()
-    panic_at = None
+    panic_at, heard = None, time.time()
     while True:
         now = time.monotonic()
+        if time.time() >= heard + 20 and dead(heard):
+            return "shutdown"
         if now >= deadline:
             return "timeout"
         if panic_at is not None and now >= panic_at:
@@ -145,6 +148,7 @@ def watch(proc, output, serial, deadline):
             data = os.read(fd, 65536)
             if not data:
                 return "end"
+            heard = time.time()
             output.feed(data)
             if output.status is not None:
                 return "exit"
@@ -178,7 +182,8 @@ def run(args):
     for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(s, stop)
     try:
-        why = watch(proc, output, serial, started + args.timeout)
+        why = watch(proc, output, serial, started + args.timeout,
+                    lambda t: machine is bochs and bochs.dead(args, t))
     finally:
         if output.status is not None:
             try:
