@@ -382,6 +382,7 @@ static void delete_running(void)
 	pthread_t thread;
 
 	spinning = create(guest_spin);
+	vcpu_open(spinning);
 	mem[0] = 0x4711;
 	slot_set(spinning->vm, SLOT, 0, GPA, 4 * PAGE, mem);
 	pthread_create(&thread, NULL, delete_later, mem);
@@ -419,6 +420,7 @@ static void discard_running(void)
 	struct vcpu *v = create(guest_watch);
 	pthread_t thread;
 
+	vcpu_open(v);
 	mem[0] = 0x4711;
 	slot_set(v->vm, SLOT, 0, GPA, 4 * PAGE, mem);
 	pthread_create(&thread, NULL, discard_later, mem);

@@ -15,10 +15,12 @@
 static volatile uint64_t counter;
 static volatile unsigned int caught;
 static struct vcpu *vcpu;
+static volatile bool open_guest;	/* vcpu_open() */
 
 static void guest_spin(void)
 {
-	cli();
+	if (!open_guest)
+		cli();
 	for (;;)
 		counter++;
 }
@@ -61,6 +63,7 @@ static struct vcpu *start(unsigned int flags, void (*fn)(void))
 {
 	vcpu = vcpu_create(vm_create(flags), 0);
 	vcpu_start(vcpu, fn);
+	open_guest = vcpu_open(vcpu);
 	return vcpu;
 }
 
@@ -89,6 +92,8 @@ static void spin(void)
 	uint64_t t, before;
 	unsigned int i;
 
+	if (open_guest)
+		skip("this emulator's host gets no interrupt meanwhile");
 	handle(SIGALRM, on_signal);
 	for (i = 0; i < 5; i++) {
 		before = counter;

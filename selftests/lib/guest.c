@@ -188,6 +188,18 @@ void vcpu_start(struct vcpu *v, void (*fn)(void))
 	regs_set(v, &r);
 }
 
+bool vcpu_open(struct vcpu *v)
+{
+	struct kvm_regs r;
+
+	if (!host_is_bochs_svm())
+		return false;
+	regs_get(v, &r);
+	r.rflags |= X86_EFLAGS_IF;
+	regs_set(v, &r);
+	return true;
+}
+
 void vcpu_start_prot32(struct vcpu *v, uint32_t eip, uint32_t esp)
 {
 	struct kvm_regs r = { .rflags = X86_EFLAGS_FIXED, .rip = eip,

@@ -113,6 +113,12 @@ void sregs_set(struct vcpu *v, const struct kvm_sregs *s);
 
 /* Ready to run @fn in long mode at CPL 0, with an IDT and a stack. */
 void vcpu_start(struct vcpu *v, void (*fn)(void));
+/*
+ * After a start, for a guest that spins: with RFLAGS.IF set where nothing else
+ * lets the host's interrupts end it (Bochs' SVM, docs/errata-emulators.md).
+ * True if so: the guest must leave IF alone.
+ */
+bool vcpu_open(struct vcpu *v);
 /* Flat protected mode, 32-bit, no paging, interrupts off, no IDT. */
 void vcpu_start_prot32(struct vcpu *v, uint32_t eip, uint32_t esp);
 /* Real mode at @segment:@offset, stack at 0:0x7000. */
