@@ -1,0 +1,603 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Rule: several vCPUs are one machine. Interrupts between them arrive, also
+ * where the other one sleeps; INIT and SIPI work at any time; a vCPU whose
+ * thread moves between the host's CPUs keeps its state and translations; the
+ * clock is one clock; ioctls may come while a vCPU runs.
+ */
+#include <pthread.h>
+#include <sched.h>
+#include <time.h>
+
+#include "apic.h"
+#include "tap.h"
+
+#define VEC_PING	0x70
+#define VEC_PONG	0x71
+
+#define ICR_INIT	0x4500u
+#define ICR_SIPI	0x4600u
+#define ICR_NMI		0x4400u
+
+static volatile uint64_t hits[256];
+static volatile bool started, stop;
+
+static void guest_count(struct trap *t)
+{
+	hits[t->vector]++;
+	if (t->vector != VEC_NMI)
+		apic_eoi();
+}
+
+static void send(unsigned int id, uint32_t icr)
+{
+	apic_write(APIC_ICR2, id << 24);
+	apic_write(APIC_ICR, icr);
+}
+
+static struct vcpu *start(void (*fn)(void))
+{
+	struct vcpu *v = vcpu_create(vm_create(VM_IRQCHIP), 0);
+	unsigned int i;
+
+	guest_handlers[VEC_NMI] = guest_count;
+	for (i = 32; i < 256; i++)
+		guest_handlers[i] = guest_count;
+	vcpu_start(v, fn);
+	return v;
+}
+
+/* The second vCPU, running @fn at once; NULL: it waits for a SIPI. */
+static struct vcpu *second(struct vcpu *v, void (*fn)(void))
+{
+	struct kvm_mp_state mp = { KVM_MP_STATE_RUNNABLE };
+	struct vcpu *w = vcpu_create(v->vm, 1);
+
+	if (fn) {
+		vcpu_start(w, fn);
+		must(w->fd, KVM_SET_MP_STATE, &mp);
+	}
+	return w;
+}
+
+/* A vCPU of which no exit is expected but its own failures. */
+static void *run_thread(void *arg)
+{
+	struct vcpu *w = arg;
+
+	for (;;) {
+		if (!ioctl(w->fd, KVM_RUN, 0)) {
+			ucall_get(w);
+			exit_unexpected(__FILE__, __LINE__, w);
+		}
+		/* KVM returns once when a SIPI has come. */
+		if (errno != EINTR && errno != EAGAIN)
+			fail("KVM_RUN: %s", strerror(errno));
+	}
+	return NULL;
+}
+
+static pthread_t spawn(void *(*fn)(void *), void *arg)
+{
+	pthread_t t;
+
+	REQUIRE(!pthread_create(&t, NULL, fn, arg));
+	return t;
+}
+
+/* Interrupts to and fro, the waiting side spinning or asleep. */
+#define ROUNDS	400
+
+static volatile bool sleeping;
+
+static void wait_hits(unsigned int vec, uint64_t n)
+{
+	while (hits[vec] < n) {
+		if (!sleeping) {
+			asm volatile("pause");
+			continue;
+		}
+		cli();
+		if (hits[vec] < n)
+			safe_halt();
+		else
+			sti();
+	}
+}
+
+static void guest_ping(void)
+{
+	unsigned int i;
+
+	apic_enable();
+	while (!started)
+		asm volatile("pause");
+	sti();
+	for (i = 1; i <= ROUNDS; i++) {
+		send(1, VEC_PING);
+		wait_hits(VEC_PONG, i);
+	}
+	GUEST_EQ(hits[VEC_PING], ROUNDS);
+	GUEST_EQ(hits[VEC_PONG], ROUNDS);
+	guest_done();
+}
+
+static void guest_pong(void)
+{
+	unsigned int i;
+
+	apic_enable();
+	sti();
+	started = true;
+	for (i = 1;; i++) {
+		wait_hits(VEC_PING, i);
+		send(0, VEC_PONG);
+	}
+}
+
+/* TCG delivers some of KVM's interrupts twice, and wakes nobody for others. */
+static void skip_kvm_on_tcg(void)
+{
+	if (!device_is_duet() && host_is_tcg())
+		skip("QEMU's TCG and EVENTINJ, see svm/quirk.c");
+}
+
+static void ping(bool asleep)
+{
+	struct vcpu *v;
+
+	skip_kvm_on_tcg();
+	v = start(guest_ping);
+	sleeping = asleep;
+	spawn(run_thread, second(v, guest_pong));
+	expect_done(v);
+}
+
+static void ping_spinning(void)
+{
+	ping(false);
+}
+
+static void ping_halted(void)
+{
+	ping(true);
+}
+
+/*
+ * Threads that move. Each vCPU has an address of its own, which it maps to
+ * one page and to another; a translation that survived on a CPU where it was
+ * before shows the wrong one.
+ */
+#define REMAP_VA	0x60000000ul
+#define MOVES		150
+
+static uint64_t remap_ptes[512] __attribute__((aligned(4096)));
+static volatile uint64_t remap_page[2][2][512] __attribute__((aligned(4096)));
+static volatile uint64_t remaps[2];
+
+static void guest_remap(unsigned int id)
+{
+	volatile uint64_t *va = (void *)(REMAP_VA + id * PAGE);
+	uint64_t n;
+
+	remap_page[id][0][0] = 100 + id;
+	remap_page[id][1][0] = 200 + id;
+	for (n = 0; !stop; n++) {
+		remap_ptes[id] = (uintptr_t)remap_page[id][n & 1] | 7;
+		invlpg((uintptr_t)va);
+		GUEST_EQ(*va, 100 + 100 * (n & 1) + id);
+		if (n % 64 == 0)
+			cpuid(0, 0, (uint32_t[4]){ });
+		remaps[id] = n;
+	}
+}
+
+static void guest_remap0(void)
+{
+	guest_remap(0);
+	guest_done();
+}
+
+static void guest_remap1(void)
+{
+	guest_remap(1);
+	for (;;)
+		asm volatile("pause");
+}
+
+static void move(pthread_t t, unsigned int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	REQUIRE(!pthread_setaffinity_np(t, sizeof(set), &set));
+}
+
+static void *move_threads(void *arg)
+{
+	struct timespec t = { .tv_nsec = 3000000 };
+	unsigned int n = sysconf(_SC_NPROCESSORS_ONLN), i;
+	pthread_t *threads = arg;
+
+	for (i = 0; i < MOVES; i++) {
+		move(threads[i & 1], (i >> 1) % n);
+		nanosleep(&t, NULL);
+	}
+	stop = true;
+	return NULL;
+}
+
+static void moving(void)
+{
+	pthread_t threads[2] = { pthread_self() };
+	struct vcpu *v = start(guest_remap0), *w = second(v, guest_remap1);
+
+	guest_split(remap_ptes, REMAP_VA);
+	threads[1] = spawn(run_thread, w);
+	spawn(move_threads, threads);
+	expect_done(v);
+	REQUIRE(remaps[0] > 100 && remaps[1] > 100, "%llu, %llu",
+		(unsigned long long)remaps[0], (unsigned long long)remaps[1]);
+}
+
+/* INIT and SIPI to a vCPU that waits, sleeps, or runs. */
+#define SIPI_COUNT	0x600	/* in low memory */
+
+asm(".pushsection .rodata\n"
+    ".code16\n"
+    "smp_sleep: cli; xorw %ax, %ax; movw %ax, %ds\n"
+    "lock incw 0x600\n"
+    "1: hlt; jmp 1b\n"
+    "smp_spin: cli; xorw %ax, %ax; movw %ax, %ds\n"
+    "lock incw 0x600\n"
+    "1: pause; jmp 1b\n"
+    "smp_end:\n"
+    ".code64\n"
+    ".popsection");
+extern const char smp_sleep[], smp_spin[], smp_end[];
+
+static unsigned int sipis(void)
+{
+	uintptr_t at = SIPI_COUNT;
+
+	asm("" : "+r" (at));	/* there is an object, whatever gcc thinks */
+	return *(volatile uint16_t *)at;
+}
+
+static void guest_wait_sipi(unsigned int n)
+{
+	while (sipis() != n)
+		asm volatile("pause");
+}
+
+static void guest_sipi(void)
+{
+	unsigned int i;
+
+	apic_enable();
+	for (i = 1; i <= 60; i++) {
+		send(1, ICR_INIT);
+		send(1, ICR_SIPI | (8 + i % 2));
+		guest_wait_sipi(i);
+		/* No INIT before it: it means nothing. */
+		send(1, ICR_SIPI | 8);
+		if (i % 5 == 0)
+			send(1, ICR_INIT);	/* two in a row */
+	}
+	GUEST_EQ(sipis(), 60);
+	guest_done();
+}
+
+static void sipi(void)
+{
+	struct kvm_mp_state mp;
+	struct vcpu *v, *w;
+
+	if (!device_is_duet())
+		skip("KVM comes to no end here");
+	v = start(guest_sipi);
+	w = second(v, NULL);
+	low_copy(v->vm, 0x8000, smp_sleep, smp_spin);
+	low_copy(v->vm, 0x9000, smp_spin, smp_end);
+	must(w->fd, KVM_GET_MP_STATE, &mp);
+	REQUIRE_EQ(mp.mp_state, KVM_MP_STATE_UNINITIALIZED);
+	spawn(run_thread, w);
+	expect_done(v);
+}
+
+/* What arrived before anybody looked counts in KVM_GET_MP_STATE. */
+static void guest_init_only(void)
+{
+	apic_enable();
+	send(1, ICR_INIT);
+	guest_sync(1);
+	send(1, ICR_SIPI | 8);
+	guest_sync(2);
+}
+
+static void mp_states(void)
+{
+	struct vcpu *v = start(guest_init_only), *w = second(v, NULL);
+	struct kvm_mp_state mp;
+	struct kvm_sregs s;
+
+	expect_sync(v, 1);
+	must(w->fd, KVM_GET_MP_STATE, &mp);
+	REQUIRE_EQ(mp.mp_state, KVM_MP_STATE_INIT_RECEIVED);
+	expect_sync(v, 2);
+	must(w->fd, KVM_GET_MP_STATE, &mp);
+	REQUIRE_EQ(mp.mp_state, KVM_MP_STATE_RUNNABLE);
+	sregs_get(w, &s);
+	REQUIRE_EQ(s.cs.selector, 0x800);
+	REQUIRE_EQ(s.cs.base, 0x8000);
+}
+
+/* A SIPI does not end HLT; an NMI does. */
+static volatile uint64_t woken;
+
+static void guest_sleeper(void)
+{
+	apic_enable();
+	cli();
+	started = true;
+	for (;;) {
+		asm volatile("hlt" : : : "memory");
+		woken++;
+	}
+}
+
+static void guest_wakes(void)
+{
+	unsigned int i;
+
+	apic_enable();
+	while (!started)
+		asm volatile("pause");
+	guest_sync(1);
+	for (i = 0; i < 10; i++) {
+		send(1, ICR_SIPI | 8);
+		guest_sync(2);		/* some time passes */
+	}
+	GUEST_EQ(woken, 0);
+	send(1, ICR_NMI);
+	while (!woken)
+		asm volatile("pause");
+	GUEST_EQ(hits[VEC_NMI], 1);
+	guest_done();
+}
+
+static void sipi_in_halt(void)
+{
+	unsigned int i;
+	struct vcpu *v;
+
+	if (!device_is_duet())
+		skip("KVM lets a SIPI end HLT");
+	v = start(guest_wakes);
+	spawn(run_thread, second(v, guest_sleeper));
+	expect_sync(v, 1);
+	usleep(20000);
+	for (i = 0; i < 10; i++) {
+		expect_sync(v, 2);
+		usleep(2000);
+	}
+	expect_done(v);
+}
+
+/* The clock in memory: Documentation/virt/kvm/x86/msr.rst. */
+#define MSR_SYSTEM_TIME	0x4b564d01
+#define MSR_WALL_CLOCK	0x4b564d00
+
+struct time_info {
+	volatile uint32_t version;
+	uint32_t pad;
+	volatile uint64_t tsc, ns;
+	volatile uint32_t mul;
+	volatile int8_t shift;
+	volatile uint8_t flags;
+	uint8_t pad2[2];
+} __attribute__((packed, aligned(32)));
+
+static struct time_info clocks[2];
+static volatile uint32_t wall[3] __attribute__((aligned(16)));
+static volatile uint64_t last_ns;
+static volatile unsigned int reads[2];
+
+static uint64_t clock_ns(const struct time_info *t)
+{
+	uint64_t ticks, ns;
+	uint32_t version;
+
+	do {
+		do {
+			version = t->version;
+		} while (version & 1);
+		asm volatile("lfence" : : : "memory");
+		ticks = rdtsc() - t->tsc;
+		ticks = t->shift < 0 ? ticks >> -t->shift : ticks << t->shift;
+		ns = t->ns + (uint64_t)((unsigned __int128)ticks * t->mul >> 32);
+		asm volatile("lfence" : : : "memory");
+	} while (version != t->version);
+	return ns;
+}
+
+/* Whoever reads later must not read less. */
+static void guest_clock(unsigned int id)
+{
+	uint64_t before, now;
+
+	wrmsr(MSR_SYSTEM_TIME, (uintptr_t)&clocks[id] | 1);
+	while (!stop) {
+		before = last_ns;
+		asm volatile("mfence" : : : "memory");
+		now = clock_ns(&clocks[id]);
+		GUEST_REQUIRE(now >= before);
+		while (before < now &&
+		       !__atomic_compare_exchange_n(&last_ns, &before, now,
+				false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+			;
+		reads[id]++;
+	}
+}
+
+static void guest_clock0(void)
+{
+	wrmsr(MSR_WALL_CLOCK, (uintptr_t)wall);
+	wrmsr(MSR_SYSTEM_TIME, (uintptr_t)&clocks[0] | 1);
+	guest_sync(clock_ns(&clocks[0]));
+	guest_sync(clock_ns(&clocks[0]));
+	guest_clock(0);
+	wrmsr(MSR_SYSTEM_TIME, 0);
+	guest_done();
+}
+
+static void guest_clock1(void)
+{
+	guest_clock(1);
+	for (;;)
+		asm volatile("pause");
+}
+
+static bool has_clock(struct vcpu *v)
+{
+	struct kvm_cpuid2 *c = supported_cpuid(v->vm->kvm);
+	struct kvm_cpuid_entry2 *e = cpuid_find(c, 0x40000001, 0);
+
+	return e && (e->eax & 1u << 3);
+}
+
+/* The guest's clock now, which must lie between two KVM_GET_CLOCKs. */
+static void same_clock(struct vcpu *v)
+{
+	struct kvm_clock_data before, after;
+	uint64_t ns;
+
+	must(v->vm->fd, KVM_GET_CLOCK, &before);
+	ns = ucall_next(v)->args[0];
+	must(v->vm->fd, KVM_GET_CLOCK, &after);
+	REQUIRE(ns >= before.clock && ns <= after.clock, "%llu, %llu, %llu",
+		before.clock, (unsigned long long)ns, after.clock);
+}
+
+static void kvmclock(void)
+{
+	struct vcpu *v = start(guest_clock0), *w = second(v, guest_clock1);
+	struct kvm_clock_data data = { .clock = 1000000000000ull };
+	pthread_t threads[2] = { pthread_self() };
+	uint64_t now;
+
+	if (!has_clock(v))
+		skip("kvmclock is not offered here");
+	REQUIRE(check_extension(v->vm->kvm, KVM_CAP_ADJUST_CLOCK));
+	same_clock(v);
+	now = wall[1] + last_ns / 1000000000;
+	REQUIRE(!(wall[0] & 1));
+	REQUIRE(now <= (uint64_t)time(NULL) + 1 &&
+		now + 60 >= (uint64_t)time(NULL), "wall clock %llu",
+		(unsigned long long)now);
+	must(v->vm->fd, KVM_SET_CLOCK, &data);
+	same_clock(v);
+	REQUIRE(clocks[0].ns >= 1000000000000ull);
+	data.flags = 1u << 20;
+	must_fail(v->vm->fd, KVM_SET_CLOCK, &data, EINVAL);
+	threads[1] = spawn(run_thread, w);
+	spawn(move_threads, threads);
+	expect_done(v);
+	REQUIRE(reads[0] > 100 && reads[1] > 100, "%u, %u", reads[0], reads[1]);
+}
+
+/* Ioctls of every kind against a vCPU in KVM_RUN. */
+static void guest_counts(void)
+{
+	uint64_t i;
+
+	apic_enable();
+	pic_init(0x20, 0xffff);
+	sti();
+	for (i = 1;; i++)
+		guest_sync(i);
+}
+
+static void *pester(void *arg)
+{
+	struct vcpu *v = arg;
+	struct kvm_msi msi = { .address_lo = 0xfee00000, .data = 0x50 };
+	struct kvm_irq_level line = { .irq = 5 };
+	struct kvm_vcpu_events events;
+	struct kvm_lapic_state lapic;
+	struct kvm_clock_data clock;
+	struct kvm_mp_state mp;
+	struct kvm_sregs sregs;
+	struct kvm_regs regs;
+	struct kvm_fpu fpu;
+	unsigned int n;
+
+	for (n = 0; !stop; n++) {
+		must(v->vm->fd, KVM_SIGNAL_MSI, &msi);
+		line.level = n & 1;
+		must(v->vm->fd, KVM_IRQ_LINE, &line);
+		must(v->vm->fd, KVM_GET_CLOCK, &clock);
+		must(v->fd, KVM_NMI, 0);
+		switch (n % 6) {
+		case 0:
+			must(v->fd, KVM_GET_REGS, &regs);
+			break;
+		case 1:
+			must(v->fd, KVM_GET_SREGS, &sregs);
+			break;
+		case 2:
+			must(v->fd, KVM_GET_LAPIC, &lapic);
+			break;
+		case 3:
+			must(v->fd, KVM_GET_VCPU_EVENTS, &events);
+			break;
+		case 4:
+			must(v->fd, KVM_GET_MP_STATE, &mp);
+			break;
+		case 5:
+			must(v->fd, KVM_GET_FPU, &fpu);
+			break;
+		}
+	}
+	return (void *)(uintptr_t)n;
+}
+
+static void races(void)
+{
+	struct vcpu *v = start(guest_counts);
+	struct timespec begin, now;
+	pthread_t t = spawn(pester, v);
+	uint64_t i = 0;
+	void *n;
+
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	do {
+		expect_sync(v, ++i);
+		sched_yield();
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	} while (now.tv_sec - begin.tv_sec < 2);
+	stop = true;
+	pthread_join(t, &n);
+	expect_sync(v, ++i);
+	expect_sync(v, ++i);
+	REQUIRE(n && hits[0x50] && hits[VEC_NMI], "%lu %lu %lu",
+		(unsigned long)n, hits[0x50], hits[VEC_NMI]);
+	REQUIRE(hits[0x50] <= (uintptr_t)n && hits[VEC_NMI] <= (uintptr_t)n);
+}
+
+static const struct test tests[] = {
+	{ "IPIs between two vCPUs that spin", ping_spinning },
+	{ "IPIs between two vCPUs that sleep", ping_halted },
+	{ "threads that move between CPUs keep no old translation", moving },
+	{ "INIT and SIPI to a vCPU that waits, sleeps, runs", sipi },
+	{ "KVM_GET_MP_STATE counts INIT and SIPI that have arrived", mp_states },
+	{ "a SIPI does not end HLT", sipi_in_halt },
+	{ "kvmclock is one clock, and KVM_GET_CLOCK's", kvmclock },
+	{ "ioctls while the vCPU runs", races },
+};
+
+int main(void)
+{
+	return tap_main(tests, ARRAY_SIZE(tests), 15);
+}
