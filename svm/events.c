@@ -118,7 +118,8 @@ void svm_inject(struct duet_vcpu *vcpu, const struct duet_event *ev)
 		inj |= VMCB_EVENT_ERROR;
 	svm->work |= SVM_WORK_INJECTED;
 	if (static_branch_unlikely(&svm_tcg_quirk) &&
-	    ev->type == DUET_EVENT_INTR && svm_v_irq_arrives(svm)) {
+	    ev->type == DUET_EVENT_INTR && ev->vector >= 32 &&
+	    svm_v_irq_arrives(svm)) {
 		svm->by_v_irq = true;
 		svm_v_irq(svm, true, ev->vector);
 		return;
@@ -318,7 +319,9 @@ static bool svm_interrupted_event(struct svm_vcpu *svm, struct duet_event *ev,
 	case VMCB_EVENT_TYPE_EXCEPTION:
 		if (ev->vector == X86_TRAP_BP || ev->vector == X86_TRAP_OF)
 			break;
-		ev->type = DUET_EVENT_EXCEPTION;
+		/* TCG's name for an interrupt that came by V_IRQ (quirk.c). */
+		ev->type = ev->vector < 32 ? DUET_EVENT_EXCEPTION :
+					     DUET_EVENT_INTR;
 		if (info & VMCB_EVENT_ERROR) {
 			ev->has_error = true;
 			ev->error_code = control->exit_int_info_error;
