@@ -103,7 +103,7 @@ many()
 	local i=0 pids='' failed=0 status
 
 	while [ $i -lt 8 ]; do
-		guest $((i % 2 + 1)) 80M quiet >/tmp/console.$i 2>&1 &
+		guest $((i % 2 + 1)) 112M quiet >/tmp/console.$i 2>&1 &
 		eval "pid$i=$!"
 		i=$((i + 1))
 	done
