@@ -7,7 +7,7 @@
  *   P  pit->lock (raw, interrupts off)
  *   V  written by the vCPU's thread, read by anyone (READ_ONCE)
  *   a  atomic, anyone              R  irqchip->srcu to read
- * Order: docs/locking-irq.md.
+ * Order: docs/locking.md.
  */
 #ifndef DUET_COMMON_IRQ_IRQ_H
 #define DUET_COMMON_IRQ_IRQ_H

@@ -2,7 +2,7 @@
 /*
  * The nested pager: one tree from guest-physical to host frames, walked by
  * the CPU (EPT or NPT), filled by faults. Called through duet_pager_ops; calls
- * radix.c and frame.c. Protocol and locks: docs/locking-memory.md.
+ * radix.c and frame.c. Protocol and locks: docs/locking.md.
  */
 #include "common/pager/pager_internal.h"
 #include <linux/mm.h>

@@ -124,7 +124,7 @@ static inline bool duet_radix_clear_bits(u64 *slot, u64 bits)
 
 /**
  * struct duet_pager - vm->pager
- * @lock: everything below it (docs/locking-memory.md); taken with interrupts
+ * @lock: everything below it (docs/locking.md); taken with interrupts
  *	on, also inside the mm's page-table locks (ageing)
  * @seq: counts invalidations that have ended
  * @invalidating: how many are between start and end
