@@ -76,6 +76,8 @@ enum duet_exit_reason {
  * @exception: DUET_EXIT_EXCEPTION: a guest exception that is intercepted
  * @invlpg: DUET_EXIT_INVLPG: @invlpg.addr valid if @invlpg.decoded;
  *	@invlpg.all: INVPCID or another form that flushes everything
+ * @hypercall: DUET_EXIT_HYPERCALL: @hypercall.kernel: by CPL 0 in 64-bit mode,
+ *	as far as that is known without asking further
  * @task: DUET_EXIT_TASK_SWITCH
  */
 struct duet_exit {
@@ -115,6 +117,9 @@ struct duet_exit {
 			u64 addr;
 			bool decoded, all;
 		} invlpg;
+		struct {
+			bool kernel;
+		} hypercall;
 		struct {
 			u32 error_code;
 			u16 selector;

@@ -49,8 +49,7 @@ static bool fast_wrmsr(struct duet_vcpu *vcpu)
 static bool fast_hypercall(struct duet_vcpu *vcpu)
 {
 	/* CPL and mode matter to the answer: leave the rare ones alone. */
-	if (!(vcpu->valid & DUET_ST_SEG(DUET_SS)) || duet_cpl(vcpu) ||
-	    !duet_64bit(vcpu) || !duet_skip_insn_fast(vcpu))
+	if (!vcpu->exit.hypercall.kernel || !duet_skip_insn_fast(vcpu))
 		return false;
 	vcpu->state.gpr[DUET_RAX] = duet_hypercall(vcpu, true);
 	return true;

@@ -67,8 +67,6 @@ static const u8 svm_codes[NR_CODES] = {
 			 BIT(X86_TRAP_AC) | BIT(X86_TRAP_CP) |		\
 			 BIT(X86_TRAP_VC) | BIT(30))
 
-#define HYPERCALL_GROUPS	(DUET_ST_SEG(DUET_CS) | DUET_ST_SEG(DUET_SS))
-
 /* From this exit to the next instruction; 0 if @next cannot be right. */
 static u8 svm_insn_len(struct svm_vcpu *svm, u64 next)
 {
@@ -228,9 +226,9 @@ static void svm_details(struct svm_vcpu *svm, struct duet_exit *e, u32 code)
 		svm_intr_exit(svm);
 		break;
 	case DUET_EXIT_HYPERCALL:
-		/* CPL and mode decide: the fast path wants them at hand. */
-		svm_get_state(&svm->vcpu, HYPERCALL_GROUPS);
-		svm->vcpu.valid |= HYPERCALL_GROUPS;
+		e->hypercall.kernel = !svm->vmcb->save.cpl &&
+			(svm->vmcb->save.efer & EFER_LMA) &&
+			(svm->vmcb->save.cs.attrib & VMCB_ATTRIB_L);
 		break;
 	case DUET_EXIT_IO:
 		svm_io(svm, e);

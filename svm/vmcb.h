@@ -179,6 +179,8 @@ struct vmcb_segment {
 	u64 base;
 };
 
+#define VMCB_ATTRIB_L		BIT(9)
+
 /**
  * struct vmcb_save - state-save area, offsets 400h to FFFh (table B-2)
  *

@@ -16,6 +16,8 @@
 #define DELIVERY	BIT(3)	/* may come in the delivery of an event */
 #define DETAILS		BIT(4)	/* vmx_details() */
 
+#define AR_TYPE_CONFORMING	0x4	/* code (SDM vol. 3, 3.4.5.1) */
+
 #define NR_REASONS	(VMX_EXIT_ENCLS + 1)
 
 #define ROW(neutral, more) { .reason = DUET_EXIT_##neutral, \
@@ -40,7 +42,7 @@ static const struct {
 	[VMX_EXIT_RDPMC] = INSN(RDPMC),
 	[VMX_EXIT_RDTSC] = INSN(RDTSC),
 	[VMX_EXIT_RSM] = INSN(VIRT_INSN),
-	[VMX_EXIT_VMCALL] = INSN(HYPERCALL),
+	[VMX_EXIT_VMCALL] = ROW(HYPERCALL, LENGTH | DETAILS),
 	/* VMX's own instructions: the guest has none of it */
 	[VMX_EXIT_VMCLEAR ... VMX_EXIT_VMXON] = INSN(VIRT_INSN),
 	[VMX_EXIT_CR] = ROW(CR_WRITE, LENGTH | QUALIFIED | DETAILS),
@@ -124,6 +126,15 @@ static void vmx_exception(struct vmx_vcpu *vmx, struct duet_exit *e,
 		e->insn_len = vmx_read(vmx, VMCS_EXIT_INSN_LEN);
 		break;
 	}
+}
+
+/* CPL is SS.DPL; a code segment that is not conforming has the same. */
+static void vmx_hypercall(struct vmx_vcpu *vmx, struct duet_exit *e)
+{
+	const u32 look = DUET_AR_L | DUET_AR_DPL | AR_TYPE_CONFORMING;
+
+	e->hypercall.kernel = (vmx->controls.entry & ENTRY_IA32E) &&
+		(vmx_read(vmx, VMCS_GUEST_AR(DUET_CS)) & look) == DUET_AR_L;
 }
 
 static void vmx_cr_access(struct duet_exit *e)
@@ -241,6 +252,9 @@ static void vmx_details(struct vmx_vcpu *vmx, struct duet_exit *e, u32 basic,
 		break;
 	case VMX_EXIT_EXCEPTION:
 		vmx_exception(vmx, e, vectoring);
+		break;
+	case VMX_EXIT_VMCALL:
+		vmx_hypercall(vmx, e);
 		break;
 	case VMX_EXIT_CR:
 		vmx_cr_access(e);
