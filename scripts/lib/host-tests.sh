@@ -110,6 +110,8 @@ for device in $devices; do
 	case $device in
 	duet)
 		if [ -e $kmemleak ]; then
+			# what the boot has left; a first scan suspects nobody
+			echo scan >$kmemleak
 			echo scan >$kmemleak
 			echo clear >$kmemleak
 		fi
