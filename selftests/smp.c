@@ -135,7 +135,7 @@ static void guest_pong(void)
 	}
 }
 
-/* TCG delivers some of KVM's interrupts twice, and wakes nobody for others. */
+/* TCG delivers some of KVM's interrupts twice, and others before a HLT. */
 static void skip_kvm_on_tcg(void)
 {
 	if (!device_is_duet() && host_is_tcg())
@@ -385,6 +385,58 @@ static void sipi_in_halt(void)
 	expect_done(v);
 }
 
+/*
+ * An interrupt that waits behind STI is taken after the next instruction
+ * (APM vol. 2, 15.21.5): after HLT, or the guest sleeps over what it woke.
+ */
+static volatile uint64_t hlt_rip;
+
+static void guest_hlt_trap(struct trap *t)
+{
+	hlt_rip = t->rip;
+	apic_eoi();
+}
+
+static void guest_sti_hlt(void)
+{
+	apic_enable();
+	pic_init(0x20, 0xffff);
+	guest_sync(1);
+	asm volatile(".globl smp_hlt\nsmp_hlt: hlt\n"
+		     ".globl smp_hlt_end\nsmp_hlt_end: nop" : : : "memory");
+	guest_done();
+}
+
+extern const char smp_hlt[], smp_hlt_end[];
+
+static void sti_hlt(void)
+{
+	struct kvm_msi msi = { .address_lo = 0xfee00000, .data = 0x50 };
+	struct kvm_vcpu_events events;
+	struct kvm_regs regs;
+	struct vcpu *v;
+
+	skip_kvm_on_tcg();
+	v = start(guest_sti_hlt);
+	guest_handlers[0x50] = guest_hlt_trap;
+	expect_sync(v, 1);
+	/* The end of the exit, before the registers are set. */
+	v->run->immediate_exit = 1;
+	REQUIRE_EQ(vcpu_run(v), -EINTR);
+	v->run->immediate_exit = 0;
+	regs_get(v, &regs);
+	regs.rip = (uintptr_t)smp_hlt;
+	regs.rflags |= X86_EFLAGS_IF;
+	regs_set(v, &regs);
+	must(v->fd, KVM_GET_VCPU_EVENTS, &events);
+	events.flags = KVM_VCPUEVENT_VALID_SHADOW;
+	events.interrupt.shadow = KVM_X86_SHADOW_INT_STI;
+	must(v->fd, KVM_SET_VCPU_EVENTS, &events);
+	must(v->vm->fd, KVM_SIGNAL_MSI, &msi);
+	expect_done(v);
+	REQUIRE_EQ(hlt_rip, (uintptr_t)smp_hlt_end);
+}
+
 /* The clock in memory: Documentation/virt/kvm/x86/msr.rst. */
 #define MSR_SYSTEM_TIME	0x4b564d01
 #define MSR_WALL_CLOCK	0x4b564d00
@@ -593,6 +645,7 @@ static const struct test tests[] = {
 	{ "INIT and SIPI to a vCPU that waits, sleeps, runs", sipi },
 	{ "KVM_GET_MP_STATE counts INIT and SIPI that have arrived", mp_states },
 	{ "a SIPI does not end HLT", sipi_in_halt },
+	{ "an interrupt behind STI is taken after HLT, not before it", sti_hlt },
 	{ "kvmclock is one clock, and KVM_GET_CLOCK's", kvmclock },
 	{ "ioctls while the vCPU runs", races },
 };
