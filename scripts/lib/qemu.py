@@ -32,12 +32,15 @@ def prepare(args, line, serial):
     elif os.environ.get("DUET_TCG_THREAD", "single") == "multi":
         # the emulator's own threads' races: for stress on demand
         argv += ["-accel", "tcg,thread=multi"]
+    elif args.cpus > 1:
+        argv += ["-accel", "tcg,thread=single"]
     else:
-        # One thread for all processors and, with icount, for the timers too:
-        # VMRUN and #VMEXIT change interrupt_request without the lock, and a
-        # timer's interrupt of another thread that comes just then is lost
+        # With icount the timers are the processor's own thread's, too: VMRUN
+        # and #VMEXIT change interrupt_request without the lock, and a timer's
+        # interrupt of another thread that comes just then is lost
         # (docs/errata-emulators.md). 8 ns for an instruction is about real
-        # time; nobody waits while all processors are idle.
+        # time; nobody waits while the processor is idle. (Two processors do
+        # not get through the firmware that way.)
         argv += ["-accel", "tcg,thread=single", "-icount",
                  "shift=3,sleep=" + ("on" if args.shell else "off")]
     return argv + args.emulator_option, dict(os.environ)
