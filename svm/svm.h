@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Private to svm/: what this backend keeps per machine, per CPU, per VM and
- * per vCPU. See docs/hardware-svm.md for the rules behind it.
+ * per vCPU. See docs/hardware.md for the rules behind it.
  */
 #ifndef DUET_SVM_SVM_H
 #define DUET_SVM_SVM_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Private to vmx/: what this backend keeps per machine, per CPU, per VM and
- * per vCPU. See docs/hardware-vmx.md for the rules behind it.
+ * per vCPU. See docs/hardware.md for the rules behind it.
  */
 #ifndef DUET_VMX_VMX_H
 #define DUET_VMX_VMX_H
