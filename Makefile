@@ -106,7 +106,7 @@ bench: host
 	scripts/bench --kernel $(KERNEL) $(BENCHFLAGS)
 
 modules_install: module
-	$(KMAKE) modules_install
+	$(KMAKE) INSTALL_MOD_PATH=$(DESTDIR) modules_install
 
 DESTDIR ?=
 PREFIX ?= /usr/local

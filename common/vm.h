@@ -62,6 +62,7 @@ struct duet_vm {
 /** duet_nr_vcpus() - vCPUs that are online; vm->vcpus[0..n-1] are valid */
 static inline u32 duet_nr_vcpus(const struct duet_vm *vm)
 {
+	/* pairs with duet_vcpu_create_fd() */
 	return smp_load_acquire(&vm->nr_vcpus);
 }
 

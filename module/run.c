@@ -44,6 +44,7 @@ static void duet_enter_guest_mode(struct duet_vcpu *vcpu)
 
 static void duet_leave_guest_mode(struct duet_vcpu *vcpu)
 {
+	/* what the guest's turn read comes before it, as seen by a flush */
 	smp_store_release(&vcpu->mode, DUET_OUTSIDE);
 }
 
@@ -119,7 +120,7 @@ static int duet_enter(struct duet_vcpu *vcpu, bool *entered)
 		if (unlikely(vcpu->events.triple_fault))
 			goto out;
 		atomic_andnot(DUET_REQ_EVENT, &vcpu->requests);
-		smp_mb__after_atomic();
+		smp_mb__after_atomic();	/* what was posted before the request */
 		duet_inject_events(vcpu);
 	}
 	if (test_thread_flag(TIF_NEED_FPU_LOAD))

@@ -372,7 +372,8 @@ static long vcpu_nmi(void *object, void *arg)
 
 static long vcpu_set_signal_mask(void *object, void *arg)
 {
-	struct kvm_signal_mask __user *user = arg;
+	struct kvm_signal_mask __user *user =
+		(struct kvm_signal_mask __user *)arg;
 	struct duet_vcpu *vcpu = object;
 	struct kvm_signal_mask mask;
 
@@ -500,6 +501,7 @@ int duet_vcpu_create_fd(struct duet_vm *vm, u32 id)
 	vm->created_vcpus = true;
 	vcpu->index = vm->nr_vcpus;
 	vm->vcpus[vcpu->index] = vcpu;
+	/* pairs with duet_nr_vcpus() */
 	smp_store_release(&vm->nr_vcpus, vm->nr_vcpus + 1);
 	fd_install(fd, file);
 	return fd;
