@@ -505,5 +505,8 @@ static const struct test tests[] = {
 
 int main(void)
 {
+	/* docs/errata-emulators.md: KVM's guest goes astray there as well. */
+	if (host_is_bochs_svm())
+		return tap_skip_program("open: an unpaged guest goes astray on this emulator");
 	return tap_main(tests, ARRAY_SIZE(tests), 10);
 }

@@ -39,6 +39,10 @@ struct test {
  */
 int tap_main(const struct test *tests, unsigned int n, unsigned int seconds);
 
+/** tap_skip_program() - nothing of this program can be judged here; exit code */
+int tap_skip_program(const char *why);
+
+
 /* Leave the test with a verdict; for the child only. */
 void fail_at(const char *file, int line, const char *fmt, ...)
 	__attribute__((noreturn, format(printf, 3, 4)));
