@@ -652,8 +652,8 @@ static const struct test tests[] = {
 
 int main(void)
 {
-	/* docs/errata-emulators.md: spinning with IF clear holds the host. */
-	if (host_is_bochs_svm())
-		return tap_skip_program("a spinning guest holds this emulator's host");
+	/* docs/errata-emulators.md: the third test does not come to its end. */
+	if (host_is_bochs())
+		return tap_skip_program("open: not finished on this emulator");
 	return tap_main(tests, ARRAY_SIZE(tests), 15);
 }

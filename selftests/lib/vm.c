@@ -38,10 +38,9 @@ bool host_is_tcg(void)
 	return found;
 }
 
-bool host_is_bochs_svm(void)
+bool host_is_bochs(void)
 {
 	FILE *f = fopen("/sys/firmware/acpi/tables/FACP", "r");
-	uint32_t id[4];
 	char oem[16] = "";
 
 	if (f) {
@@ -49,10 +48,16 @@ bool host_is_bochs_svm(void)
 			oem[10] = 0;
 		fclose(f);
 	}
-	cpuid(0, 0, id);
 	/* QEMU has the same OEM id, but another name for its processor. */
-	return !memcmp(oem + 10, "BOCHS ", 6) && id[2] == 0x444d4163 &&
-	       !host_is_tcg();
+	return !memcmp(oem + 10, "BOCHS ", 6) && !host_is_tcg();
+}
+
+bool host_is_bochs_svm(void)
+{
+	uint32_t id[4];
+
+	cpuid(0, 0, id);
+	return id[2] == 0x444d4163 && host_is_bochs();
 }
 
 int device_open(void)

@@ -64,6 +64,7 @@ bool host_is_tcg(void);
  * #VMEXIT: it hits the host, whose GS is not its own yet.
  */
 bool host_is_bochs_svm(void);
+bool host_is_bochs(void);
 
 int device_open(void);
 struct vm *vm_create(unsigned int flags);
