@@ -37,7 +37,7 @@ report "memory" "$(($(sed -n 's/^MemTotal: *\([0-9]*\).*/\1/p' /proc/meminfo) > 
 
 # A file is decompressed, and is the file that went in.
 report "decompress @SIZE@ bytes" \
-	"$(xz -dc /work/text.xz | tee /tmp/text | wc -c)" "@SIZE@"
+	"$(xz -dc /payload/text.xz | tee /tmp/text | wc -c)" "@SIZE@"
 report "SHA-256" "$(sha256sum </tmp/text | cut -d ' ' -f 1)" "@SHA256@"
 
 # Processes come, return what they should, and go.

@@ -48,7 +48,7 @@ decompress()
 	local i=0
 
 	while [ $i -le "$cpus" ]; do
-		(xz -dc /work/text.xz | sha256sum >/tmp/sum.$i) &
+		(xz -dc /payload/text.xz | sha256sum >/tmp/sum.$i) &
 		i=$((i + 1))
 	done
 }

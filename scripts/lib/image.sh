@@ -159,9 +159,9 @@ guest_image()
 		"$SCRIPTS/lib/image.sh" /bin/busybox && return 0
 	rm -rf "$tree" && mkdir -p "$out"
 	busybox_tree "$tree"
-	mkdir "$tree/work"
+	mkdir "$tree/payload"
 	guest_text >"$out/text"
-	xz -9 --check=crc32 -c "$out/text" >"$tree/work/text.xz"
+	xz -9 --check=crc32 -c "$out/text" >"$tree/payload/text.xz"
 	size=$(wc -c <"$out/text")
 	sum=$(sha256sum <"$out/text" | cut -d ' ' -f 1)
 	sed -e "s/@SIZE@/$size/" -e "s/@SHA256@/$sum/" \
