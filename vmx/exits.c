@@ -337,8 +337,7 @@ void vmx_translate_exit(struct vmx_vcpu *vmx)
 		return;
 	}
 
-	/* From here on it is a VMRESUME (SDM vol. 3, 25.11.3). */
-	vmx->entry.launched = 1;
+	vmx_entered(vmx);
 	vmx->injected_nmi = false;
 	/* The last row is an unknown reason's. */
 	basic = min_t(u32, reason & VMX_REASON_BASIC, NR_REASONS);

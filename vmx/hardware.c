@@ -369,24 +369,6 @@ int vmx_cpu_on(void)
 	return 0;
 }
 
-/*
- * What the CPU has cached of a VMCS goes back to memory (SDM vol. 3, 25.11.1).
- * The list is only read: in an emergency we may have come in an NMI while it
- * was being changed, and following it forwards works all the time.
- */
-static void vmx_clear_all(struct vmx_cpu *c)
-{
-	struct vmx_vcpu *vmx;
-
-	list_for_each_entry(vmx, &c->vmcss, link) {
-		vmx_vmclear(page_to_phys(vmx->vmcs));
-		vmx->entry.launched = 0;
-		WRITE_ONCE(vmx->vmcs_cpu, -1);
-	}
-	INIT_LIST_HEAD(&c->vmcss);
-	c->current_vmcs = NULL;
-}
-
 void vmx_cpu_off(void)
 {
 	struct vmx_cpu *c = this_cpu_ptr(&vmx_cpus);

@@ -160,24 +160,13 @@ static void vmx_load_tsc_aux(struct vmx_vcpu *vmx)
 		wrmsrl(MSR_TSC_AUX, vmx->tsc_aux);
 }
 
-static void vmx_flush(struct vmx_vcpu *vmx)
-{
-	if (vmx->flush_all)
-		vmx_invept(vmx);
-	if (vmx->flush_guest)
-		vmx_invvpid(vmx);
-	vmx->flush_all = false;
-	vmx->flush_guest = false;
-}
-
 static inline void vmx_prepare_entry(struct vmx_vcpu *vmx)
 {
 	struct duet_vcpu *vcpu = &vmx->vcpu;
 
 	if (vcpu->dirty)
 		vmx_write_dirty(vmx);
-	if (unlikely(vmx->flush_all | vmx->flush_guest))
-		vmx_flush(vmx);
+	vmx_flush_before_entry(vmx);
 	if (unlikely(vmx->tsc_aux != vcpu->msrs.tsc_aux))
 		vmx_load_tsc_aux(vmx);
 	if (static_branch_unlikely(&vmx_l1d_flush_entry))

@@ -233,13 +233,6 @@ static void vmx_set_efer(struct vmx_vcpu *vmx)
 	}
 }
 
-static void vmx_set_root(struct vmx_vcpu *vmx)
-{
-	vmx_write(vmx, VMCS_EPTP, vmx_eptp(vmx->vcpu.root));
-	/* An earlier tree may have had the same root page. */
-	vmx->flush_all = true;
-}
-
 static void vmx_set_pdptes(struct vmx_vcpu *vmx)
 {
 	unsigned int i;

@@ -137,74 +137,12 @@ static void vmx_init_guest(struct vmx_vcpu *vmx)
 	vmx_update_cr4_owned(vmx);
 }
 
-/*
- * The VMCS leaves this CPU: what is cached goes to memory, and the next entry
- * launches (SDM vol. 3, 25.11.3). That CPU, interrupts off.
- */
-static void vmx_clear_local(void *info)
-{
-	struct vmx_vcpu *vmx = info;
-	struct vmx_cpu *c = this_cpu_ptr(&vmx_cpus);
-
-	/* The CPU may have been switched off meanwhile: then it is done. */
-	if (vmx->vmcs_cpu != raw_smp_processor_id())
-		return;
-	if (c->current_vmcs == vmx)
-		c->current_vmcs = NULL;
-	vmx_vmclear(page_to_phys(vmx->vmcs));
-	vmx->entry.launched = 0;
-	list_del(&vmx->link);
-	WRITE_ONCE(vmx->vmcs_cpu, -1);
-}
-
-static void vmx_clear(struct vmx_vcpu *vmx)
-{
-	int cpu = READ_ONCE(vmx->vmcs_cpu);
-
-	/* A CPU that is offline has cleared its VMCSs as it went. */
-	if (cpu >= 0)
-		smp_call_function_single(cpu, vmx_clear_local, vmx, 1);
-}
-
-/* Make @vmx's VMCS the current one here. Interrupts off; false: VMX is off. */
-static bool vmx_make_current(struct vmx_vcpu *vmx, struct vmx_cpu *c, int cpu)
-{
-	if (unlikely(!c->on))
-		return false;
-	if (vmx->vmcs_cpu != cpu)
-		list_add(&vmx->link, &c->vmcss);
-	WRITE_ONCE(vmx->vmcs_cpu, cpu);
-	vmx_vmptrld(page_to_phys(vmx->vmcs));
-	c->current_vmcs = vmx;
-	return true;
-}
-
-static void vmx_load_vmcs(struct vmx_vcpu *vmx, struct vmx_cpu *c, int cpu)
-{
-	bool moved = READ_ONCE(vmx->vmcs_cpu) != cpu, current_now;
-	unsigned long flags;
-
-	if (moved)
-		vmx_clear(vmx);
-	local_irq_save(flags);
-	current_now = vmx_make_current(vmx, c, cpu);
-	local_irq_restore(flags);
-	if (!moved || !current_now)
-		return;
-
-	vmx_host_cpu_changed(vmx);
-	/* Left here from an earlier visit, or by the tag's last owner. */
-	vmx->flush_guest = true;
-	vmx->flush_all = true;
-}
-
 static void vmx_vcpu_load(struct duet_vcpu *vcpu, int cpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	struct vmx_cpu *c = per_cpu_ptr(&vmx_cpus, cpu);
 
-	if (unlikely(c->current_vmcs != vmx))
-		vmx_load_vmcs(vmx, c, cpu);
+	vmx_use_vmcs(vmx, c, cpu);
 	if (unlikely(c->last != vmx)) {
 		c->last = vmx;
 		/* Another guest's branch history is not this one's. */
@@ -264,15 +202,13 @@ static int vmx_vcpu_create(struct duet_vcpu *vcpu)
 	r = vmx_alloc_pages(vmx);
 	if (r)
 		return r;
-	vmx->vmcs_cpu = -1;
 	vmx->entry.spec_ctrl = &vcpu->msrs.spec_ctrl;
 	vmx->tpr_shadow = vmx_features.tpr_shadow && vcpu->vm->has_irqchip;
 	if (vmx_features.vpid && !(vcpu->vm->refused & DUET_REFUSE_TAGS))
 		vmx->vpid = vmx_vpid_alloc();
 
 	cpu = get_cpu();
-	/* Its first use anywhere (SDM vol. 3, 25.11.3). */
-	vmx_vmclear(page_to_phys(vmx->vmcs));
+	vmx_init_vmcs(vmx);
 	vmx_vcpu_load(vcpu, cpu);
 	vmx_init_controls(vmx);
 	vmx_init_guest(vmx);
@@ -296,21 +232,6 @@ static void vmx_vcpu_destroy(struct duet_vcpu *vcpu)
 		cmpxchg(&per_cpu_ptr(&vmx_cpus, i)->last, vmx, NULL);
 	vmx_vpid_free(vmx->vpid);
 	vmx_free_pages(vmx);
-}
-
-static void vmx_flush_tlb(struct duet_vcpu *vcpu, enum duet_flush what)
-{
-	struct vmx_vcpu *vmx = to_vmx(vcpu);
-
-	/*
-	 * INVEPT drops combined mappings, but not linear ones, which exist
-	 * only while EPT is off: one of the two is enough (SDM vol. 3,
-	 * 29.4.3).
-	 */
-	if (what == DUET_FLUSH_ALL)
-		vmx->flush_all = true;
-	else
-		vmx->flush_guest = true;
 }
 
 static void vmx_update(struct duet_vcpu *vcpu)

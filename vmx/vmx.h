@@ -182,6 +182,41 @@ static inline u32 vmx_shadow(u32 state)
 		(state & VMCS_BLOCKING_BY_NMI) >> 1;
 }
 
+/* ---- cached.c: what a CPU keeps of a vCPU ---- */
+
+/** vmx_flush_tlb() - duet_vcpu_ops.flush_tlb */
+void vmx_flush_tlb(struct duet_vcpu *vcpu, enum duet_flush what);
+void vmx_set_root(struct vmx_vcpu *vmx);
+void vmx_flush(struct vmx_vcpu *vmx);
+/** vmx_init_vmcs() - before its first use; preemption off */
+void vmx_init_vmcs(struct vmx_vcpu *vmx);
+void vmx_load_vmcs(struct vmx_vcpu *vmx, struct vmx_cpu *c, int cpu);
+/** vmx_clear() - no CPU has the VMCS any more; interrupts on */
+void vmx_clear(struct vmx_vcpu *vmx);
+/** vmx_clear_all() - none is cached on this CPU; any context, on that CPU */
+void vmx_clear_all(struct vmx_cpu *c);
+
+/** vmx_use_vmcs() - make it this CPU's current one; preemption off */
+static inline void vmx_use_vmcs(struct vmx_vcpu *vmx, struct vmx_cpu *c,
+				int cpu)
+{
+	if (unlikely(c->current_vmcs != vmx))
+		vmx_load_vmcs(vmx, c, cpu);
+}
+
+/** vmx_flush_before_entry() - interrupts off */
+static inline void vmx_flush_before_entry(struct vmx_vcpu *vmx)
+{
+	if (unlikely(vmx->flush_all | vmx->flush_guest))
+		vmx_flush(vmx);
+}
+
+/** vmx_entered() - from here on it is a VMRESUME (SDM vol. 3, 25.11.3) */
+static inline void vmx_entered(struct vmx_vcpu *vmx)
+{
+	vmx->entry.launched = 1;
+}
+
 /* ---- hardware.c ---- */
 int vmx_probe(struct duet_caps *caps);
 void vmx_remove(void);
