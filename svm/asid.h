@@ -40,6 +40,15 @@ struct svm_tag {
 /** svm_asids_init() - a CPU comes up; no old tag is valid on it any more */
 void svm_asids_init(struct svm_asids *asids, __u32 nr_asids);
 
+/**
+ * svm_asids_not_flushed() - TLB_CONTROL may not have been obeyed: whoever takes
+ * an ASID next flushes them all
+ */
+static inline void svm_asids_not_flushed(struct svm_asids *asids)
+{
+	asids->next = asids->max + 1;
+}
+
 /** svm_tag_drop() - the vCPU moved to another CPU: its old ASID means nothing */
 static inline void svm_tag_drop(struct svm_tag *tag)
 {

@@ -284,8 +284,11 @@ void svm_translate_exit(struct svm_vcpu *svm)
 	}
 	if (code >= NR_CODES) {
 		e->insn_len = 0;
-		e->reason = code == VMEXIT_INVALID ?
-			DUET_EXIT_FAIL_ENTRY : DUET_EXIT_UNKNOWN;
+		e->reason = DUET_EXIT_UNKNOWN;
+		if (code == VMEXIT_INVALID) {
+			e->reason = DUET_EXIT_FAIL_ENTRY;
+			svm_not_entered(svm);
+		}
 		return;
 	}
 	entry = svm_codes[array_index_nospec(code, NR_CODES)];

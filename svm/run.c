@@ -111,17 +111,6 @@ static void svm_load_tsc_aux(struct svm_vcpu *svm)
 		wrmsrl(MSR_TSC_AUX, svm->tsc_aux);
 }
 
-static void svm_renew_tag(struct svm_vcpu *svm, struct svm_cpu *c)
-{
-	struct vmcb_control *control = &svm->vmcb->control;
-
-	control->tlb_control = svm_tag_renew(&c->asids, &svm->tag);
-	if (control->guest_asid == svm->tag.asid)
-		return;
-	control->guest_asid = svm->tag.asid;
-	svm_dirty(svm, VMCB_CLEAN_ASID);
-}
-
 #define SVM_NO_RIP	(1ULL << 63)	/* not canonical */
 
 static void svm_note_shadow(struct svm_vcpu *svm)
@@ -148,8 +137,7 @@ static inline void svm_prepare_entry(struct svm_vcpu *svm, struct svm_cpu *c)
 		svm_write_dirty(svm);
 	if (unlikely(svm->work))
 		svm_before_entry(svm);
-	if (unlikely(svm_tag_stale(&c->asids, &svm->tag)))
-		svm_renew_tag(svm, c);
+	svm_use_tag(svm, c);
 	if (unlikely(svm->tsc_aux != vcpu->msrs.tsc_aux))
 		svm_load_tsc_aux(svm);
 	if (static_branch_unlikely(&svm_cr2_quirk))
@@ -174,9 +162,6 @@ static inline void svm_collect_exit(struct svm_vcpu *svm)
 	struct duet_vcpu *vcpu = &svm->vcpu;
 	struct vmcb_control *control = &svm->vmcb->control;
 	const struct vmcb_save *save = &svm->vmcb->save;
-
-	control->clean = svm->clean;
-	control->tlb_control = VMCB_TLB_NOTHING;
 
 	/* the guest's MOV to CR8 changes V_TPR alone (APM vol. 2, 15.21.4) */
 	if (unlikely((control->int_ctl & VMCB_V_TPR) != svm->tpr)) {
@@ -229,6 +214,7 @@ again:
 		return false;
 	}
 
+	svm_entered(svm);
 	if (unlikely(svm->dr_direct))
 		svm_take_breakpoints(svm);
 	/* NMI windows: events.c. First, because RFLAGS is touched. */

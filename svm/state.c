@@ -244,23 +244,6 @@ static void svm_set_modes(struct svm_vcpu *svm)
 	svm_dirty(svm, VMCB_CLEAN_CR);
 }
 
-static void svm_set_root(struct svm_vcpu *svm)
-{
-	hpa_t root = __sme_set(svm->vcpu.root);
-
-	if (svm->shadow_paging) {
-		svm->vmcb->save.cr3 = root;
-		svm_dirty(svm, VMCB_CLEAN_CR);
-		return;
-	}
-	if (svm->vmcb->control.nested_cr3 == root)
-		return;
-	svm->vmcb->control.nested_cr3 = root;
-	svm_dirty(svm, VMCB_CLEAN_NP);
-	/* Translations are tagged by the ASID, not by nCR3. */
-	svm->tag.flush = true;
-}
-
 static void svm_set_tables(struct svm_vcpu *svm)
 {
 	struct vmcb_save *save = &svm->vmcb->save;

@@ -147,6 +147,44 @@ static inline void svm_intercept(struct svm_vcpu *svm, unsigned int n, bool on)
 	svm_dirty(svm, VMCB_CLEAN_I);
 }
 
+/* ---- cached.c: what a CPU keeps of a vCPU ---- */
+
+/** svm_flush_tlb() - duet_vcpu_ops.flush_tlb */
+void svm_flush_tlb(struct duet_vcpu *vcpu, enum duet_flush what);
+void svm_set_root(struct svm_vcpu *svm);
+void svm_renew_tag(struct svm_vcpu *svm, struct svm_cpu *c);
+/** svm_not_entered() - VMRUN found the guest's state illegal; interrupts off */
+void svm_not_entered(struct svm_vcpu *svm);
+
+/** svm_came_to() - what other CPUs keep of the vCPU is of no use on this one */
+static inline void svm_came_to(struct svm_vcpu *svm, int cpu)
+{
+	if (svm->last_cpu == cpu)
+		return;
+	svm->last_cpu = cpu;
+	svm->vmcb->control.clean = 0;
+	svm_tag_drop(&svm->tag);
+}
+
+/** svm_use_tag() - before each VMRUN; interrupts off */
+static inline void svm_use_tag(struct svm_vcpu *svm, struct svm_cpu *c)
+{
+	if (unlikely(svm_tag_stale(&c->asids, &svm->tag)))
+		svm_renew_tag(svm, c);
+}
+
+/**
+ * svm_entered() - after each #VMEXIT: the CPU knows the VMCB as it is now, and
+ * has flushed
+ *
+ * Before anything is written to the VMCB, or it would be taken for known.
+ */
+static inline void svm_entered(struct svm_vcpu *svm)
+{
+	svm->vmcb->control.clean = svm->clean;
+	svm->vmcb->control.tlb_control = VMCB_TLB_NOTHING;
+}
+
 /* ---- hardware.c ---- */
 int svm_probe(struct duet_caps *caps);
 void svm_remove(void);
@@ -156,7 +194,6 @@ void svm_cpu_off(void);
 /* ---- vcpu.c ---- */
 void svm_intercept_dr(struct svm_vcpu *svm, bool on);
 void svm_update_exceptions(struct svm_vcpu *svm);
-void svm_flush_tlb(struct duet_vcpu *vcpu, enum duet_flush what);
 
 /* ---- state.c ---- */
 

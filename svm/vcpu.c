@@ -169,7 +169,7 @@ static void svm_vcpu_destroy(struct duet_vcpu *vcpu)
 
 	/*
 	 * A new vCPU at the same address would look like the last one, and
-	 * get neither a barrier nor an unclean VMCB.
+	 * get no barrier.
 	 */
 	for_each_possible_cpu(i)
 		cmpxchg(&per_cpu_ptr(&svm_cpus, i)->last, svm, NULL);
@@ -192,14 +192,8 @@ static void svm_vcpu_load(struct duet_vcpu *vcpu, int cpu)
 		/* Another guest's branch history is not this one's. */
 		if (!cpu_feature_enabled(X86_FEATURE_IBPB_ON_VMEXIT))
 			indirect_branch_prediction_barrier();
-		/* Fields may have been changed elsewhere since (15.15.2). */
-		svm->vmcb->control.clean = 0;
 	}
-	if (svm->last_cpu != cpu) {
-		svm->last_cpu = cpu;
-		svm->vmcb->control.clean = 0;
-		svm_tag_drop(&svm->tag);
-	}
+	svm_came_to(svm, cpu);
 
 	/* run.c fills it before an entry. */
 	svm->entry.host_state_pa = __sme_set(page_to_phys(c->host_state));
@@ -215,15 +209,6 @@ static void svm_vcpu_put(struct duet_vcpu *vcpu)
 	if (svm->tsc_aux != host && boot_cpu_has(X86_FEATURE_RDTSCP))
 		wrmsrl(MSR_TSC_AUX, host);
 	svm->tsc_aux = host;
-}
-
-void svm_flush_tlb(struct duet_vcpu *vcpu, enum duet_flush what)
-{
-	/*
-	 * One tag for both kinds of translation: an ASID's flush drops
-	 * guest-linear and nested ones (APM vol. 2, 15.16).
-	 */
-	to_svm(vcpu)->tag.flush = true;
 }
 
 static void svm_update(struct duet_vcpu *vcpu)
