@@ -25,6 +25,8 @@ EMULATOR_STATUS = 126
 MACHINES = ("tcg", "svm1", "svm2", "vmx1", "vmx2")
 # What a boot, the loading and unloading may take, on a busy machine.
 BOOT_SECONDS = 120
+# What says more with two processors than with one.
+SMP_PROGRAMS = ("smp", "storms", "nmi", "eventfd")
 
 
 class Report:
@@ -52,6 +54,7 @@ class Report:
             print("# " + text, flush=True)
 
     def add_emulator(self, where):
+        """A verdict of its own: neither a pass nor a failure of what ran."""
         self.note(f"{where}: EMULATOR: the emulator died of its own fault")
         with self.lock:
             self.emulator += 1
@@ -153,8 +156,10 @@ def run_here(report, options):
 class Machine:
     """All that is to be run on one machine."""
 
-    def __init__(self, report, options, name):
+    def __init__(self, report, options, name, cpus=None):
         self.report, self.options, self.name = report, options, name
+        self.cpus = cpus or options.cpus
+        self.label = name if self.cpus == 1 else f"{name}-{self.cpus}cpus"
         self.verdicts = {}      # (device, program) -> {rule: verdict}
         self.emulator_died = set()      # in these (device, program)
         self.limit = options.limit or (120 if name == "tcg" else 300)
@@ -165,7 +170,7 @@ class Machine:
         budget = BOOT_SECONDS + self.limit * len(programs) * len(devices)
         argv = [HOST, "run", "--machine", self.name,
                 "--kernel", self.options.kernel,
-                "--cpus", str(self.options.cpus),
+                "--cpus", str(self.cpus),
                 "--timeout", str(min(budget, self.options.boot_limit)),
                 "--allow-warnings",
                 "--file", os.path.join(SCRIPTS, "lib", "host-tests.sh"),
@@ -184,7 +189,7 @@ class Machine:
             if mark == "DUET-TEST-BEGIN" and len(words) == 3:
                 current = (words[1], words[2])
                 follower = Follower(self.report,
-                                    f"{self.name} {words[1]} {words[2]}",
+                                    f"{self.label} {words[1]} {words[2]}",
                                     words[2],
                                     quiet=words[1] == "kvm")
             elif mark == "DUET-TEST-KERNEL" and follower:
@@ -204,7 +209,7 @@ class Machine:
                 done.add(current)
             else:
                 self.report.add(
-                    f"{self.name}",
+                    self.label,
                     (tap.FAIL, "the emulated host runs the tests",
                      f"status {status}"), stray[-50:])
         return status, current, done
@@ -216,8 +221,8 @@ class Machine:
         """Boots until every program has had its turn."""
         devices = ["duet", "kvm"] if self.compared else ["duet"]
         left = {d: list(programs) for d in devices}
-        boots, deaths = 0, set()
-        with log_file(f"{self.name}.log") as log:
+        boots = 0
+        with log_file(f"{self.label}.log") as log:
             while devices and boots < 4 + 2 * len(programs):
                 boots += 1
                 # programs of the first device; the next has all of its own
@@ -228,15 +233,12 @@ class Machine:
                     if name in left[device]:
                         left[device].remove(name)
                 if status == EMULATOR_STATUS:
-                    # once more; then without the program that does it
-                    if at not in deaths:
-                        deaths.add(at)
-                        self.report.note(f"{self.name}: the emulator died in "
-                                         f"{at and ' '.join(at)}; once more")
-                        continue
+                    # counted each time; what it died in is not tried again
                     self.report.add_emulator(
-                        " ".join((self.name,) + (at or ())))
+                        " ".join((self.label,) + (at or ())))
                     if at is None or at[1] not in left[at[0]]:
+                        self.emulator_died |= {
+                            (d, n) for d in devices for n in left[d]}
                         return
                     left[at[0]].remove(at[1])
                     self.emulator_died.add(at)
@@ -250,7 +252,7 @@ class Machine:
                         ended.append(at[0])
                 devices = [d for d in devices if d not in ended]
         if devices:
-            self.report.add(self.name, (
+            self.report.add(self.label, (
                 tap.FAIL, "the emulated host survives the tests",
                 "too many boots; not run: " +
                 " ".join(n for d in devices for n in left[d])))
@@ -264,7 +266,7 @@ class Machine:
             if ours is None or ("kvm", name) in self.emulator_died:
                 continue        # its absence has been reported
             if theirs is None:
-                self.report.add(f"{self.name} kvm {name}",
+                self.report.add(f"{self.label} kvm {name}",
                                 (tap.FAIL, "runs on /dev/kvm", ""))
                 continue
             diagnosis, bad = [], False
@@ -279,33 +281,33 @@ class Machine:
                 diagnosis.append(f"# {rule}: duet {a}, kvm {b}"
                                  + (f" (known: {reason})" if reason else ""))
             self.report.add(
-                f"{self.name} duet+kvm {name}",
+                f"{self.label} duet+kvm {name}",
                 (tap.FAIL if bad else tap.PASS,
                  "the same verdicts on /dev/duet and /dev/kvm", ""), diagnosis)
 
-    def run_demo(self):
-        argv = [os.path.join(SCRIPTS, "demo"), "--machine", self.name,
-                "--kernel", self.options.kernel,
-                "--cpus", str(self.options.cpus), "--quiet"]
-        for _ in range(2):
-            done = subprocess.run(argv, stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT)
-            if done.returncode != EMULATOR_STATUS:
-                break
+    def run_script(self, name, rule, *more):
+        """A guest of Linux; NAME is one of scripts/."""
+        argv = [os.path.join(SCRIPTS, name), "--machine", self.name,
+                "--kernel", self.options.kernel, *more]
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT)
         text = done.stdout.decode(errors="replace")
-        with log_file(f"{self.name}-demo.log") as log:
+        with log_file(f"{self.label}-{name}.log") as log:
             log.write(text)
         if done.returncode == EMULATOR_STATUS:
-            self.report.add_emulator(f"{self.name} demo")
+            self.report.add_emulator(f"{self.label} {name}")
             return
         self.report.add(
-            f"{self.name} demo",
-            (tap.FAIL if done.returncode else tap.PASS,
-             "a Linux guest boots, works and powers off",
+            f"{self.label} {name}",
+            (tap.FAIL if done.returncode else tap.PASS, rule,
              f"status {done.returncode}" if done.returncode else ""),
             ["# " + l for l in text.splitlines()[-60:]]
             if done.returncode else ())
+
+    def run_demo(self):
+        self.run_script("demo", "a Linux guest boots, works and powers off",
+                        "--cpus", str(self.cpus), "--quiet")
 
     def run(self):
         started = time.monotonic()
@@ -316,11 +318,31 @@ class Machine:
             if self.compared:
                 self.compare(programs)
         elif not self.options.only:
-            self.report.add(self.name, (tap.FAIL, "there are selftests",
-                                        "build/selftests/run is empty"))
+            self.report.add(self.label, (tap.FAIL, "there are selftests",
+                                         "build/selftests/run is empty"))
         if not self.options.no_demo and not self.options.only:
             self.run_demo()
-        self.report.note(f"{self.name}: {time.monotonic() - started:.0f} s")
+        self.report.note(f"{self.label}: {time.monotonic() - started:.0f} s")
+
+
+class SmpMachine(Machine):
+    """The part that wants two processors, on a host that has two."""
+
+    def __init__(self, report, options, name):
+        super().__init__(report, options, name, 2)
+
+    def run(self):
+        started = time.monotonic()
+        programs = [n for n in names_in("run") if n in SMP_PROGRAMS and
+                    (not self.options.only or n in self.options.only)]
+        if programs:
+            self.run_programs(programs)
+            if self.compared:
+                self.compare(programs)
+        if not self.options.no_demo and not self.options.only:
+            self.run_script("smp", "a Linux guest with two vCPUs, both at work",
+                            "--quiet")
+        self.report.note(f"{self.label}: {time.monotonic() - started:.0f} s")
 
 
 def known_differences(machine):
@@ -349,7 +371,7 @@ def parse():
     p.add_argument("--boot-limit", type=int, default=900)
     p.add_argument("--cpus", type=int, default=1)
     p.add_argument("--full", action="store_true")
-    for flag in ("kvm", "demo", "here", "machines"):
+    for flag in ("kvm", "demo", "here", "machines", "smp"):
         p.add_argument(f"--no-{flag}", action="store_true")
     options = p.parse_args()
     options.machine = options.machine or ["tcg", "svm2", "vmx2"]
@@ -365,6 +387,9 @@ def main():
     if not options.no_machines:
         waiting = [Machine(report, options, m)
                    for m in dict.fromkeys(options.machine)]
+        if "tcg" in options.machine and options.cpus == 1 and \
+                not options.no_smp:
+            waiting.insert(1, SmpMachine(report, options, "tcg"))
 
         def work():
             while True:
