@@ -3,14 +3,16 @@
 # Runs in the emulated host: multiprocessor guests under stress. Started by
 # scripts/smp.
 #
-# usage: sh host-smp.sh MODE DEVICE CPUS ROUNDS SECONDS WORDS
+# usage: sh host-smp.sh MODE DEVICE CPUS SECONDS WORDS
+#
+# SECONDS is when a guest is given up, WORDS is for its command line.
 #
 # boot     one guest with CPUS vCPUs
 # many     eight guests at once with one or two vCPUs; three are killed
 # migrate  one guest, its threads moved between the host's CPUs all the time
 # hotplug  one guest while the host's CPU 1 goes and comes all the time
 
-mode=$1 device=$2 cpus=$3 rounds=$4 seconds=$5 words=$6
+mode=$1 device=$2 cpus=$3 seconds=$4 words=$5
 
 say()
 {
@@ -32,9 +34,9 @@ guest()
 
 	shift 2
 	exec duet run --device "/dev/$device" --cpus "$n" --memory "$memory" \
-		--kernel /duet/guest/vmlinuz --initrd /duet/guest/initrd \
+		--kernel /duet/guest/vmlinuz --initrd /tmp/initrd \
 		--timeout "$seconds" --append "console=ttyS0 panic=-1 \
-cryptomgr.notests rdinit=/smp cpus=$n rounds=$rounds $words $*" </dev/null
+cryptomgr.notests rdinit=/smp cpus=$n $words $*" </dev/null
 }
 
 # passed FILE: shows a console; did its guest pass?
@@ -130,6 +132,7 @@ if ! load; then
 	say "cannot load $device"
 	exit 1
 fi
+cat /duet/guest/initrd /duet/guest/smp.cpio >/tmp/initrd
 case $mode in
 boot) one nothing ;;
 migrate) one migrate ;;

@@ -149,12 +149,27 @@ guest_text()
 	}'
 }
 
-# guest_image: build/guest/initrd, the same bytes each time.
+# threaded_xz DIR: Debian's xz, which compresses with threads, and its
+# libraries. (busybox has the other direction only.)
+threaded_xz()
+{
+	local dir=$1 lib
+
+	mkdir -p "$dir/usr/bin"
+	cp -L /usr/bin/xz "$dir/usr/bin/xz"
+	ldd /usr/bin/xz | grep -o '/[^ ]*' | while read -r lib; do
+		mkdir -p "$dir${lib%/*}"
+		cp -L "$lib" "$dir$lib"
+	done
+}
+
+# guest_image: build/guest/initrd, the same bytes each time, and smp.cpio, which
+# follows it for a multiprocessor guest.
 guest_image()
 {
-	local out=$BUILD/guest tree=$BUILD/guest/tree.$$ size sum
+	local out=$BUILD/guest tree=$BUILD/guest/tree.$$ size sum packed
 
-	newer "$out/initrd" "$SCRIPTS/lib/guest-init.sh" \
+	newer "$out/smp.cpio" "$SCRIPTS/lib/guest-init.sh" \
 		"$SCRIPTS/lib/guest-smp.sh" \
 		"$SCRIPTS/lib/image.sh" /bin/busybox && return 0
 	rm -rf "$tree" && mkdir -p "$out"
@@ -166,9 +181,19 @@ guest_image()
 	sum=$(sha256sum <"$out/text" | cut -d ' ' -f 1)
 	sed -e "s/@SIZE@/$size/" -e "s/@SHA256@/$sum/" \
 		"$SCRIPTS/lib/guest-init.sh" >"$tree/init"
-	sed -e "s/@SHA256@/$sum/" "$SCRIPTS/lib/guest-smp.sh" >"$tree/smp"
-	chmod 755 "$tree/init" "$tree/smp"
+	chmod 755 "$tree/init"
 	make_cpio "$tree" >"$out/initrd.$$"
 	mv "$out/initrd.$$" "$out/initrd"
+
+	rm -rf "$tree" && mkdir "$tree"
+	threaded_xz "$tree"
+	# the blocks are the same for any number of threads above one
+	packed=$(xz -1 -T2 --block-size=256KiB -c "$out/text" | sha256sum |
+		cut -d ' ' -f 1)
+	sed -e "s/@SHA256@/$sum/" -e "s/@PACKED@/$packed/" \
+		"$SCRIPTS/lib/guest-smp.sh" >"$tree/smp"
+	chmod 755 "$tree/smp"
+	make_cpio "$tree" >"$out/smp.cpio.$$"
+	mv "$out/smp.cpio.$$" "$out/smp.cpio"
 	rm -rf "$tree" "$out/text"
 }
