@@ -344,8 +344,10 @@ void duet_inject_events(struct duet_vcpu *vcpu)
 	if (atomic_read(&e->nmi_pending))
 		duet_ops->set_window(vcpu, DUET_WINDOW_NMI, true);
 
-	want_irq = vcpu->vm->has_irqchip ? duet_irq_pending(vcpu) :
-		READ_ONCE(vcpu->run->request_interrupt_window);
+	want_irq = duet_irq_pending(vcpu) ||
+		(!vcpu->vm->has_pic &&
+		 READ_ONCE(vcpu->run->request_interrupt_window) &&
+		 duet_extint_room(vcpu));
 	if (want_irq || e->interrupt.waiting)
 		duet_ops->set_window(vcpu, DUET_WINDOW_INTR, true);
 

@@ -11,6 +11,10 @@
 
 #define DUET_MAX_ROUTES		4096	/* KVM_CAP_IRQ_ROUTING: GSIs */
 
+/* KVM_CAP_X2APIC_API: what KVM_ENABLE_CAP takes */
+#define DUET_X2APIC_API	(KVM_X2APIC_API_USE_32BIT_IDS | \
+			 KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK)
+
 struct kvm_ioeventfd;
 struct kvm_irqchip;
 struct kvm_irqfd;
@@ -34,6 +38,14 @@ struct duet_lapic;	/* per vCPU, vcpu->lapic; NULL without irqchip */
  * Return: 0, -EEXIST, -EINVAL (there are vCPUs), -ENOMEM, -ENOSPC.
  */
 int duet_irqchip_create(struct duet_vm *vm);
+/**
+ * duet_irqchip_create_split() - KVM_CAP_SPLIT_IRQCHIP: local APICs, routes and
+ * irqfds; PIC pair, IOAPIC and PIT are user space's
+ * @reserved: the GSIs below it are the pins of that IOAPIC
+ * Context: vm->lock held.
+ * Return: 0, -EEXIST (there are chips or vCPUs), -EINVAL (@reserved), -ENOMEM.
+ */
+int duet_irqchip_create_split(struct duet_vm *vm, u64 reserved);
 /** duet_irqchip_get() / duet_irqchip_set() - one chip; -ENXIO, -EINVAL */
 int duet_irqchip_get(struct duet_vm *vm, struct kvm_irqchip *chip);
 int duet_irqchip_set(struct duet_vm *vm, const struct kvm_irqchip *chip);
@@ -122,6 +134,24 @@ bool duet_irq_pending(struct duet_vcpu *vcpu);
 int duet_irq_ack(struct duet_vcpu *vcpu);
 /** duet_irq_highest() - highest vector in the lapic's IRR, -1; for set_tpr */
 int duet_irq_highest(struct duet_vcpu *vcpu);
+/*
+ * With a split irqchip KVM_INTERRUPT is the INTR line of user space's PIC: the
+ * vector waits until LVT0 and RFLAGS.IF let it in.
+ */
+/** duet_extint_post() - 0, -ENXIO: the PIC is the kernel's, -EEXIST: one waits */
+int duet_extint_post(struct duet_vcpu *vcpu, u8 vector);
+/** duet_extint_room() - could an interrupt be posted, and would it be taken? */
+bool duet_extint_room(struct duet_vcpu *vcpu);
+/** duet_extint_waits() - the vector, or -1 */
+int duet_extint_waits(struct duet_vcpu *vcpu);
+/** duet_extint_drop() - user space takes it back */
+void duet_extint_drop(struct duet_vcpu *vcpu);
+/**
+ * duet_eoi_exit() - an EOI is user space's to know: fill vcpu->run and clear
+ * DUET_REQ_EOI; true if so
+ */
+bool duet_eoi_exit(struct duet_vcpu *vcpu);
+
 /**
  * duet_lapic_sync_tpr() - CR8 may have changed in the guest without an exit
  *

@@ -39,6 +39,7 @@ struct duet_emulator;
 #define DUET_REQ_CLOCK		BIT(6)	/* duet_clock_update() */
 #define DUET_REQ_KICK		BIT(7)	/* just leave guest mode */
 #define DUET_REQ_DEAD		BIT(8)	/* the VM is bugged */
+#define DUET_REQ_EOI		BIT(9)	/* duet_eoi_exit() */
 
 /* vcpu->mode, see duet_request() */
 enum duet_mode {

@@ -42,12 +42,14 @@ struct duet_vm {
 
 	struct duet_irqchip *irqchip;		/* L to write; c once set */
 	bool has_irqchip;			/* L to write; c once set */
+	bool has_pic;				/* L to write; c once set: not split */
 
 	u32 nr_vcpus;				/* L; online ones */
 	struct duet_vcpu *vcpus[DUET_MAX_VCPUS];	/* L to add (release), any read (acquire); in order of creation */
 	u32 bsp_id;				/* L */
 
 	u64 refused;				/* L: DUET_REFUSE_* */
+	u32 x2apic_api;				/* L to write: KVM_X2APIC_API_* */
 	u8 pager_kind;				/* L: DUET_PAGER_* */
 	bool created_vcpus;			/* L: configuration is over */
 	bool bugged;				/* a: every ioctl is EIO */

@@ -17,6 +17,7 @@ int duet_check_extension(struct duet_vm *vm, long cap)
 {
 	switch (cap) {
 	case KVM_CAP_IRQCHIP:
+	case KVM_CAP_SPLIT_IRQCHIP:
 	case KVM_CAP_HLT:
 	case KVM_CAP_USER_MEMORY:
 	case KVM_CAP_DESTROY_MEMORY_REGION_WORKS:
@@ -50,11 +51,14 @@ int duet_check_extension(struct duet_vm *vm, long cap)
 	case KVM_CAP_IOEVENTFD_NO_LENGTH:
 	case KVM_CAP_IOEVENTFD_ANY_LENGTH:
 	case KVM_CAP_KVMCLOCK_CTRL:
+	case KVM_CAP_SET_BOOT_CPU_ID:
 		return 1;
 	case KVM_CAP_XCRS:
 		return boot_cpu_has(X86_FEATURE_XSAVE);
 	case KVM_CAP_IRQ_ROUTING:
 		return DUET_MAX_ROUTES;
+	case KVM_CAP_X2APIC_API:
+		return DUET_X2APIC_API;
 	case KVM_CAP_ADJUST_CLOCK:
 		return DUET_CLOCK_FLAGS;
 	case KVM_CAP_NR_VCPUS:

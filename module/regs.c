@@ -125,9 +125,18 @@ static void set_segment(struct duet_segment *s, const struct kvm_segment *from)
  * Special registers
  */
 
+/* The vector that user space or an exit in its delivery left, or -1. */
+static int interrupt_waits(struct duet_vcpu *vcpu)
+{
+	if (vcpu->events.interrupt.injected && !vcpu->events.interrupt.soft)
+		return vcpu->events.interrupt.vector;
+	return duet_extint_waits(vcpu);
+}
+
 int duet_get_sregs(struct duet_vcpu *vcpu, struct kvm_sregs *sregs)
 {
 	const struct duet_state *s = &vcpu->state;
+	int vector;
 
 	duet_need(vcpu, DUET_ST_SEGS | DUET_ST_TABLES | DUET_ST_CR0 |
 		  DUET_ST_CR2 | DUET_ST_CR3 | DUET_ST_CR4 | DUET_ST_EFER);
@@ -151,9 +160,9 @@ int duet_get_sregs(struct duet_vcpu *vcpu, struct kvm_sregs *sregs)
 	sregs->cr8 = duet_get_cr8(vcpu);
 	sregs->efer = s->efer;
 	sregs->apic_base = vcpu->msrs.apic_base;
-	if (vcpu->events.interrupt.injected && !vcpu->events.interrupt.soft)
-		__set_bit(vcpu->events.interrupt.vector,
-			  (unsigned long *)sregs->interrupt_bitmap);
+	vector = interrupt_waits(vcpu);
+	if (vector >= 0)
+		__set_bit(vector, (unsigned long *)sregs->interrupt_bitmap);
 	return 0;
 }
 
@@ -277,6 +286,7 @@ int duet_set_sregs(struct duet_vcpu *vcpu, const struct kvm_sregs *sregs)
 		vcpu->events.interrupt.injected = true;
 		vcpu->events.interrupt.soft = false;
 		vcpu->events.interrupt.vector = vector;
+		duet_extint_drop(vcpu);
 	}
 	duet_request_self(vcpu, DUET_REQ_EVENT);
 	return 0;
@@ -347,6 +357,7 @@ static u8 get_shadow(u32 shadow)
 int duet_get_vcpu_events(struct duet_vcpu *vcpu, struct kvm_vcpu_events *ev)
 {
 	const struct duet_events *e = &vcpu->events;
+	int vector;
 
 	deliver_payload(vcpu);
 	duet_need(vcpu, DUET_ST_SHADOW);
@@ -361,8 +372,9 @@ int duet_get_vcpu_events(struct duet_vcpu *vcpu, struct kvm_vcpu_events *ev)
 	ev->exception.has_error_code = e->exception.has_error;
 	ev->exception.error_code = e->exception.error_code;
 
-	ev->interrupt.injected = e->interrupt.injected && !e->interrupt.soft;
-	ev->interrupt.nr = e->interrupt.vector;
+	vector = interrupt_waits(vcpu);
+	ev->interrupt.injected = vector >= 0;
+	ev->interrupt.nr = vector >= 0 ? vector : e->interrupt.vector;
 	ev->interrupt.shadow = get_shadow(vcpu->state.shadow);
 
 	ev->nmi.injected = e->nmi_injected;
@@ -429,6 +441,7 @@ int duet_set_vcpu_events(struct duet_vcpu *vcpu,
 	e->interrupt.injected = ev->interrupt.injected;
 	e->interrupt.vector = ev->interrupt.nr;
 	e->interrupt.soft = ev->interrupt.soft;
+	duet_extint_drop(vcpu);
 
 	e->nmi_injected = ev->nmi.injected;
 	if (ev->flags & KVM_VCPUEVENT_VALID_NMI_PENDING)

@@ -54,7 +54,8 @@ static void duet_leave_guest_mode(struct duet_vcpu *vcpu)
  */
 static int duet_handle_requests(struct duet_vcpu *vcpu)
 {
-	u32 req = atomic_read(&vcpu->requests) & ~DUET_REQ_EVENT;
+	u32 req = atomic_read(&vcpu->requests) &
+		~(DUET_REQ_EVENT | DUET_REQ_EOI);
 	int r;
 
 	if (likely(!req))
@@ -229,9 +230,9 @@ static int duet_run_guest(struct duet_vcpu *vcpu)
 /* User space asked to be told when KVM_INTERRUPT will do. */
 static bool duet_window_open(struct duet_vcpu *vcpu)
 {
-	return !vcpu->vm->has_irqchip &&
+	return !vcpu->vm->has_pic &&
 		READ_ONCE(vcpu->run->request_interrupt_window) &&
-		duet_interrupt_allowed(vcpu);
+		duet_interrupt_allowed(vcpu) && duet_extint_room(vcpu);
 }
 
 static int duet_run_loop(struct duet_vcpu *vcpu)
@@ -248,6 +249,8 @@ static int duet_run_loop(struct duet_vcpu *vcpu)
 
 		if (vcpu->lapic && unlikely(duet_lapic_has_events(vcpu)))
 			duet_lapic_accept_events(vcpu);
+		if (unlikely(duet_eoi_exit(vcpu)))
+			return 0;
 		if (unlikely(duet_window_open(vcpu))) {
 			vcpu->run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
 			return 0;
@@ -274,9 +277,9 @@ static int duet_before_run(struct duet_vcpu *vcpu)
 				return -EINVAL;
 			duet_request_self(vcpu, DUET_REQ_EVENT);
 		}
-		if (READ_ONCE(run->request_interrupt_window))
-			duet_request_self(vcpu, DUET_REQ_EVENT);
 	}
+	if (!vcpu->vm->has_pic && READ_ONCE(run->request_interrupt_window))
+		duet_request_self(vcpu, DUET_REQ_EVENT);
 	if (vcpu->complete) {
 		int (*complete)(struct duet_vcpu *) = vcpu->complete;
 
@@ -285,6 +288,9 @@ static int duet_before_run(struct duet_vcpu *vcpu)
 		if (r <= 0)
 			return r;
 	}
+	/* It has no place in what is saved: no return leaves it behind. */
+	if (unlikely(duet_eoi_exit(vcpu)))
+		return 0;
 	if (duet_immediate_exit(run)) {
 		run->exit_reason = KVM_EXIT_INTR;
 		return -EINTR;
@@ -301,8 +307,8 @@ static void duet_after_run(struct duet_vcpu *vcpu)
 	run->flags = 0;
 	run->cr8 = duet_get_cr8(vcpu);
 	run->apic_base = vcpu->msrs.apic_base;
-	run->ready_for_interrupt_injection = vcpu->vm->has_irqchip ||
-		duet_interrupt_allowed(vcpu);
+	run->ready_for_interrupt_injection = vcpu->vm->has_pic ||
+		(duet_interrupt_allowed(vcpu) && duet_extint_room(vcpu));
 }
 
 static void duet_swap_sigset(struct duet_vcpu *vcpu, bool enter)

@@ -350,7 +350,7 @@ static long vcpu_interrupt(void *object, void *data)
 	if (irq->irq > 255)
 		return -EINVAL;
 	if (vcpu->vm->has_irqchip)
-		return -ENXIO;
+		return duet_extint_post(vcpu, irq->irq);
 	if (vcpu->events.interrupt.injected)
 		return -EEXIST;
 	vcpu->events.interrupt.injected = true;

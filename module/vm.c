@@ -153,6 +153,16 @@ static long vm_set_identity_map_addr(void *object, void *data)
 	return 0;
 }
 
+static long vm_set_boot_cpu_id(void *object, void *arg)
+{
+	struct duet_vm *vm = object;
+
+	if (vm->created_vcpus)
+		return -EBUSY;
+	vm->bsp_id = (unsigned long)arg;
+	return 0;
+}
+
 static long vm_create_irqchip(void *object, void *arg)
 {
 	return duet_irqchip_create(object);
@@ -259,14 +269,10 @@ static int vm_enable_pager(struct duet_vm *vm, const struct kvm_enable_cap *cap)
 	return 0;
 }
 
-static long vm_enable_cap(void *object, void *data)
+static int vm_enable_own(struct duet_vm *vm, const struct kvm_enable_cap *cap)
 {
-	const struct kvm_enable_cap *cap = data;
-	struct duet_vm *vm = object;
 	int i;
 
-	if (cap->flags)
-		return -EINVAL;
 	for (i = 1; i < ARRAY_SIZE(cap->args); i++)
 		if (cap->args[i])
 			return -EINVAL;
@@ -283,6 +289,26 @@ static long vm_enable_cap(void *object, void *data)
 		return 0;
 	default:
 		return -EINVAL;
+	}
+}
+
+static long vm_enable_cap(void *object, void *data)
+{
+	const struct kvm_enable_cap *cap = data;
+	struct duet_vm *vm = object;
+
+	if (cap->flags)
+		return -EINVAL;
+	switch (cap->cap) {
+	case KVM_CAP_SPLIT_IRQCHIP:
+		return duet_irqchip_create_split(vm, cap->args[0]);
+	case KVM_CAP_X2APIC_API:
+		if (cap->args[0] & ~DUET_X2APIC_API)
+			return -EINVAL;
+		WRITE_ONCE(vm->x2apic_api, vm->x2apic_api | cap->args[0]);
+		return 0;
+	default:
+		return vm_enable_own(vm, cap);
 	}
 }
 
@@ -315,6 +341,7 @@ static const struct duet_ioctl duet_vm_ioctls[] = {
 	ROW(KVM_GET_DIRTY_LOG, SLOTS, vm_get_dirty_log),
 	RAW(KVM_SET_TSS_ADDR, VM, vm_set_tss_addr),
 	ROW(KVM_SET_IDENTITY_MAP_ADDR, VM, vm_set_identity_map_addr),
+	RAW(KVM_SET_BOOT_CPU_ID, VM, vm_set_boot_cpu_id),
 	RAW(KVM_CREATE_IRQCHIP, VM_SLOTS, vm_create_irqchip),
 	ROW(KVM_GET_IRQCHIP, VM, vm_get_irqchip),
 	ROW(KVM_SET_IRQCHIP, VM, vm_set_irqchip),

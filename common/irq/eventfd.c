@@ -258,8 +258,14 @@ int duet_irqfd(struct duet_vm *vm, const struct kvm_irqfd *args)
 		return -EINVAL;
 	if (args->gsi >= DUET_MAX_ROUTES)
 		return -EINVAL;
-	if (!(args->flags & KVM_IRQFD_FLAG_DEASSIGN))
-		return chip ? irqfd_assign(chip, args) : -EAGAIN;
+	if (!(args->flags & KVM_IRQFD_FLAG_DEASSIGN)) {
+		if (!chip)
+			return -EAGAIN;
+		/* user space, which has the IOAPIC, hears of EOIs itself */
+		if (chip->split && (args->flags & KVM_IRQFD_FLAG_RESAMPLE))
+			return -EINVAL;
+		return irqfd_assign(chip, args);
+	}
 
 	ctx = eventfd_ctx_fdget(args->fd);
 	if (IS_ERR(ctx))

@@ -56,8 +56,8 @@ static void update_eoi_vectors(struct duet_irqchip *chip)
 	}
 	if (io->rtc_pending)
 		__set_bit(io->rtc_vector, vectors);
-	for (pin = 0; pin < ARRAY_SIZE(io->eoi_vectors); pin++)
-		WRITE_ONCE(io->eoi_vectors[pin], vectors[pin]);
+	for (pin = 0; pin < ARRAY_SIZE(chip->eoi_vectors); pin++)
+		WRITE_ONCE(chip->eoi_vectors[pin], vectors[pin]);
 }
 
 /** duet_ioapic_refresh() - who wants acknowledgements changed; takes the lock */

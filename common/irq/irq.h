@@ -71,7 +71,6 @@ struct duet_ioapic {
 	u32 irr;				/* I: level of each line */
 	u32 irr_delivered;			/* I: of edge-triggered ones */
 	u8 sources[DUET_IOAPIC_PINS];		/* I */
-	unsigned long eoi_vectors[256 / BITS_PER_LONG];	/* I; peeked at */
 	u64 rtc_pending;			/* I: vCPUs by index */
 	u8 rtc_vector;				/* I */
 	struct duet_io_device dev;		/* c */
@@ -82,7 +81,7 @@ struct duet_route {
 	u32 gsi;
 	u8 type;		/* KVM_IRQ_ROUTING_* */
 	u8 chip, pin;		/* KVM_IRQCHIP_*; PIC pins are 0 to 15 */
-	u32 address, data;
+	u32 address, address_hi, data;
 };
 
 /** struct duet_routes - immutable; entries sorted by GSI
@@ -100,7 +99,10 @@ struct duet_pit;
 
 struct duet_irqchip {
 	struct duet_vm *vm;			/* c */
+	bool split;				/* c: PIC, IOAPIC: user space's */
+	u32 nr_reserved;			/* c: its IOAPIC's GSIs: 0 to n-1 */
 	raw_spinlock_t lock;
+	unsigned long eoi_vectors[256 / BITS_PER_LONG];	/* I; split: L; peeked at */
 	struct duet_pic pic;
 	struct duet_ioapic ioapic;
 	struct duet_pit *pit;			/* L; c once set (release) */
@@ -135,6 +137,8 @@ struct duet_lapic {
 	bool irr_maybe;			/* a: look into the IRR */
 	bool accepts_pic;		/* V: LVT0 is ExtINT, or APIC is off */
 	u8 mode;			/* V: enum duet_apic_mode */
+	u8 eoi_vector;			/* V: of DUET_REQ_EOI */
+	s16 extint;			/* V: KVM_INTERRUPT's, -1 for none */
 	u8 ppr;				/* V */
 	s16 isr_highest;		/* V: -1 for none */
 	atomic_t events;		/* a: DUET_APIC_INIT, DUET_APIC_SIPI */
@@ -192,6 +196,12 @@ static inline u32 duet_x2apic_ldr(u32 id)
 	return (id >> 4) << 16 | 1U << (id & 0xf);
 }
 
+/* KVM_X2APIC_API_*: how user space speaks of ids and broadcasts */
+static inline bool duet_x2apic_api(const struct duet_vm *vm, u32 flag)
+{
+	return READ_ONCE(vm->x2apic_api) & flag;
+}
+
 /* lapic.c: state. Context: the vCPU's thread. */
 void duet_lapic_eoi(struct duet_lapic *l);
 void duet_lapic_set_tpr(struct duet_lapic *l, u8 tpr);
@@ -208,7 +218,9 @@ void duet_lapic_error(struct duet_lapic *l, u32 bits);
 int duet_apic_deliver(struct duet_vm *vm, struct duet_vcpu *source,
 		      const struct duet_apic_msg *msg, u64 *accepted);
 void duet_lapic_send_ipi(struct duet_lapic *l, u32 low, u32 dest);
-int duet_msi_deliver(struct duet_vm *vm, u32 address, u32 data);
+bool duet_msi_valid(struct duet_vm *vm, const struct duet_route *r);
+int duet_msi_deliver(struct duet_vm *vm, const struct duet_route *r);
+bool duet_msi_is_for(struct duet_lapic *l, const struct duet_route *r);
 
 /* lapic_timer.c. Context: the vCPU's thread, or creation and destruction. */
 void duet_lapic_timer_init(struct duet_lapic *l);
@@ -247,10 +259,15 @@ bool duet_pit_wants_ack(struct duet_pit *pit);
 
 /* routing.c */
 int duet_routes_default(struct duet_irqchip *chip);
+int duet_routes_empty(struct duet_irqchip *chip);
 void duet_routes_destroy(struct duet_irqchip *chip);
 int duet_gsi_set(struct duet_irqchip *chip, u32 source, u32 gsi, bool level,
 		 bool want_status);
 int duet_gsi_of_pin(struct duet_irqchip *chip, bool ioapic, u32 pin);
+
+/* split.c: KVM_CAP_SPLIT_IRQCHIP */
+void duet_split_refresh(struct duet_irqchip *chip);
+void duet_split_eoi(struct duet_lapic *l, u8 vector, bool level);
 
 /* irqchip.c: pins (bits) that the guest acknowledged; no lock held */
 void duet_irq_acked(struct duet_irqchip *chip, bool ioapic, u32 pins);

@@ -9,6 +9,49 @@
 #include <linux/slab.h>
 #include "common/irq/irq.h"
 
+/* What every form of it has: routes, none yet, and irqfds. */
+static struct duet_irqchip *new_chip(struct duet_vm *vm)
+{
+	struct duet_irqchip *chip;
+	int err;
+
+	chip = kzalloc(sizeof(*chip), GFP_KERNEL_ACCOUNT);
+	if (!chip)
+		return ERR_PTR(-ENOMEM);
+	chip->vm = vm;
+	raw_spin_lock_init(&chip->lock);
+	err = init_srcu_struct(&chip->srcu);
+	if (err)
+		goto free;
+	err = duet_irqfd_init(chip);
+	if (err)
+		goto srcu;
+	return chip;
+
+srcu:
+	cleanup_srcu_struct(&chip->srcu);
+free:
+	kfree(chip);
+	return ERR_PTR(err);
+}
+
+static void free_chip(struct duet_irqchip *chip)
+{
+	destroy_workqueue(chip->irqfd_wq);
+	duet_routes_destroy(chip);
+	cleanup_srcu_struct(&chip->srcu);
+	kfree(chip);
+}
+
+static void publish(struct duet_vm *vm, struct duet_irqchip *chip)
+{
+	vm->has_pic = !chip->split;
+	/* complete before KVM_IRQ_LINE, SIGNAL_MSI, IRQFD see it: no lock */
+	smp_store_release(&vm->irqchip, chip);
+	/* has_irqchip promises irqchip */
+	smp_store_release(&vm->has_irqchip, true);
+}
+
 int duet_irqchip_create(struct duet_vm *vm)
 {
 	struct duet_irqchip *chip;
@@ -18,43 +61,49 @@ int duet_irqchip_create(struct duet_vm *vm)
 		return -EEXIST;
 	if (vm->created_vcpus)
 		return -EINVAL;
-	chip = kzalloc(sizeof(*chip), GFP_KERNEL_ACCOUNT);
-	if (!chip)
-		return -ENOMEM;
-	chip->vm = vm;
-	raw_spin_lock_init(&chip->lock);
-	err = init_srcu_struct(&chip->srcu);
-	if (err)
-		goto free;
-	err = duet_irqfd_init(chip);
-	if (err)
-		goto srcu;
+	chip = new_chip(vm);
+	if (IS_ERR(chip))
+		return PTR_ERR(chip);
 	err = duet_routes_default(chip);
 	if (err)
-		goto irqfd;
+		goto free;
 	err = duet_pic_create(chip);
 	if (err)
-		goto routes;
+		goto free;
 	err = duet_ioapic_create(chip);
 	if (err)
 		goto pic;
-	/* complete before KVM_IRQ_LINE, SIGNAL_MSI, IRQFD see it: no lock */
-	smp_store_release(&vm->irqchip, chip);
-	/* has_irqchip promises irqchip */
-	smp_store_release(&vm->has_irqchip, true);
+	publish(vm, chip);
 	return 0;
 
 pic:
 	duet_pic_remove(chip);
-routes:
-	duet_routes_destroy(chip);
-irqfd:
-	destroy_workqueue(chip->irqfd_wq);
-srcu:
-	cleanup_srcu_struct(&chip->srcu);
 free:
-	kfree(chip);
+	free_chip(chip);
 	return err;
+}
+
+int duet_irqchip_create_split(struct duet_vm *vm, u64 reserved)
+{
+	struct duet_irqchip *chip;
+	int err;
+
+	if (reserved > DUET_MAX_ROUTES)
+		return -EINVAL;
+	if (vm->irqchip || vm->created_vcpus)
+		return -EEXIST;
+	chip = new_chip(vm);
+	if (IS_ERR(chip))
+		return PTR_ERR(chip);
+	chip->split = true;
+	chip->nr_reserved = reserved;
+	err = duet_routes_empty(chip);
+	if (err) {
+		free_chip(chip);
+		return err;
+	}
+	publish(vm, chip);
+	return 0;
 }
 
 void duet_irqchip_destroy(struct duet_vm *vm)
@@ -63,16 +112,16 @@ void duet_irqchip_destroy(struct duet_vm *vm)
 
 	if (!chip)
 		return;
-	destroy_workqueue(chip->irqfd_wq);
-	mutex_lock(&vm->slots_lock);
-	duet_pit_destroy(chip);
-	duet_ioapic_remove(chip);
-	duet_pic_remove(chip);
-	mutex_unlock(&vm->slots_lock);
-	duet_routes_destroy(chip);
-	cleanup_srcu_struct(&chip->srcu);
+	flush_workqueue(chip->irqfd_wq);
+	if (!chip->split) {
+		mutex_lock(&vm->slots_lock);
+		duet_pit_destroy(chip);
+		duet_ioapic_remove(chip);
+		duet_pic_remove(chip);
+		mutex_unlock(&vm->slots_lock);
+	}
 	vm->irqchip = NULL;
-	kfree(chip);
+	free_chip(chip);
 }
 
 int duet_irqchip_get(struct duet_vm *vm, struct kvm_irqchip *state)
@@ -81,7 +130,7 @@ int duet_irqchip_get(struct duet_vm *vm, struct kvm_irqchip *state)
 	unsigned long flags;
 	int err = 0;
 
-	if (!chip)
+	if (!chip || chip->split)
 		return -ENXIO;
 	raw_spin_lock_irqsave(&chip->lock, flags);
 	switch (state->chip_id) {
@@ -107,7 +156,7 @@ int duet_irqchip_set(struct duet_vm *vm, const struct kvm_irqchip *state)
 	unsigned long flags;
 	int err = 0;
 
-	if (!chip)
+	if (!chip || chip->split)
 		return -ENXIO;
 	raw_spin_lock_irqsave(&chip->lock, flags);
 	switch (state->chip_id) {
@@ -141,14 +190,17 @@ int duet_irq_line(struct duet_vm *vm, u32 gsi, int level, int *status)
 
 int duet_signal_msi(struct duet_vm *vm, const struct kvm_msi *msi)
 {
-	int ret;
+	struct duet_route route = {
+		.address = msi->address_lo,
+		.address_hi = msi->address_hi,
+		.data = msi->data,
+	};
 
 	if (!vm->irqchip)
 		return -ENXIO;
-	if (msi->flags)
+	if (msi->flags || !duet_msi_valid(vm, &route))
 		return -EINVAL;
-	ret = duet_msi_deliver(vm, msi->address_lo, msi->data);
-	return max(ret, 0);
+	return max(duet_msi_deliver(vm, &route), 0);
 }
 
 /**

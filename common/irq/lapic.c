@@ -94,8 +94,12 @@ void duet_lapic_eoi(struct duet_lapic *l)
 	__clear_bit(vector & 31, duet_lapic_word(l, APIC_ISR, vector));
 	l->isr_highest = highest(l, APIC_ISR);
 	level = test_bit(vector & 31, duet_lapic_word(l, APIC_TMR, vector));
-	if (level || test_bit(vector, chip->ioapic.eoi_vectors))
-		duet_ioapic_eoi(l->vcpu, vector, level);
+	if (level || test_bit(vector, chip->eoi_vectors)) {
+		if (chip->split)
+			duet_split_eoi(l, vector, level);
+		else
+			duet_ioapic_eoi(l->vcpu, vector, level);
+	}
 	priority_changed(l);
 }
 
@@ -119,24 +123,33 @@ void duet_lapic_refresh(struct duet_lapic *l)
 
 /* --- what the run loop asks --- */
 
+/* INTR is up: by the PIC pair, or by KVM_INTERRUPT for the one elsewhere. */
+static bool pic_waits(const struct duet_lapic *l)
+{
+	return READ_ONCE(l->accepts_pic) &&
+		(READ_ONCE(l->vcpu->vm->irqchip->pic.output) ||
+		 READ_ONCE(l->extint) >= 0);
+}
+
 bool duet_irq_pending(struct duet_vcpu *vcpu)
 {
 	struct duet_lapic *l = vcpu->lapic;
 
 	if (!l)
 		return false;
-	if (deliverable(l) >= 0)
-		return true;
-	return READ_ONCE(l->accepts_pic) &&
-		READ_ONCE(vcpu->vm->irqchip->pic.output);
+	return deliverable(l) >= 0 || pic_waits(l);
 }
 
-static int ack_pic(struct duet_irqchip *chip)
+static int ack_pic(struct duet_lapic *l)
 {
+	struct duet_irqchip *chip = l->vcpu->vm->irqchip;
+	int vector = l->extint;
 	unsigned long flags;
-	int vector = -1;
 	u32 acked = 0;
 
+	l->extint = -1;
+	if (vector >= 0)
+		return vector;
 	raw_spin_lock_irqsave(&chip->lock, flags);
 	/* another vCPU may have taken it */
 	if (chip->pic.output)
@@ -153,8 +166,8 @@ int duet_irq_ack(struct duet_vcpu *vcpu)
 
 	if (!l)
 		return -1;
-	if (l->accepts_pic && READ_ONCE(vcpu->vm->irqchip->pic.output)) {
-		vector = ack_pic(vcpu->vm->irqchip);
+	if (pic_waits(l)) {
+		vector = ack_pic(l);
 		if (vector >= 0)
 			return vector;
 	}
@@ -336,6 +349,7 @@ void duet_lapic_reset(struct duet_vcpu *vcpu, bool init)
 		atomic_set(&l->events, 0);
 	}
 	atomic_set(&l->errors, 0);
+	l->extint = -1;
 	duet_lapic_reset_regs(l);
 	duet_lapic_refresh(l);
 	duet_ioapic_forget(vcpu);
@@ -376,7 +390,8 @@ void duet_lapic_destroy(struct duet_vcpu *vcpu)
 
 /*
  * The ioctls' form of the registers is the xAPIC's page; in x2APIC mode the
- * id stands in the top byte and the destination of the ICR in ICR2.
+ * id stands in the top byte, unless user space asked for all 32 bits, and the
+ * destination of the ICR in ICR2.
  */
 int duet_lapic_get(struct duet_vcpu *vcpu, struct kvm_lapic_state *s)
 {
@@ -386,7 +401,8 @@ int duet_lapic_get(struct duet_vcpu *vcpu, struct kvm_lapic_state *s)
 		return -EINVAL;
 	duet_lapic_put(l, APIC_TMCCT, duet_lapic_timer_count(l));
 	memcpy(s->regs, l->regs, sizeof(s->regs));
-	if (l->mode == DUET_APIC_X2APIC)
+	if (l->mode == DUET_APIC_X2APIC &&
+	    !duet_x2apic_api(vcpu->vm, KVM_X2APIC_API_USE_32BIT_IDS))
 		*(u32 *)(s->regs + APIC_ID) <<= 24;
 	return 0;
 }
@@ -397,6 +413,10 @@ int duet_lapic_set(struct duet_vcpu *vcpu, const struct kvm_lapic_state *s)
 	u32 count;
 
 	if (!l)
+		return -EINVAL;
+	if (l->mode == DUET_APIC_X2APIC &&
+	    duet_x2apic_api(vcpu->vm, KVM_X2APIC_API_USE_32BIT_IDS) &&
+	    *(const u32 *)(s->regs + APIC_ID) != vcpu->id)
 		return -EINVAL;
 	duet_lapic_timer_cancel(l);
 	memcpy(l->regs, s->regs, sizeof(s->regs));

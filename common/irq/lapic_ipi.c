@@ -153,6 +153,20 @@ static bool match_logical(const struct duet_lapic *l,
 	return ldr >> 4 == msg->dest >> 4 && (ldr & msg->dest & 0xf);
 }
 
+/*
+ * 8 bits of 1 in an MSI or an IOAPIC's entry are all local APICs, in x2APIC
+ * mode too, unless user space wants them to be the id 255 there.
+ */
+static bool is_broadcast(struct duet_lapic *l, struct duet_vcpu *source,
+			 const struct duet_apic_msg *msg)
+{
+	if (msg->wide || (!source && READ_ONCE(l->mode) == DUET_APIC_X2APIC &&
+			  duet_x2apic_api(l->vcpu->vm,
+					  KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK)))
+		return msg->dest == ~0U;
+	return msg->dest == 0xff;
+}
+
 static bool match(struct duet_lapic *l, struct duet_vcpu *source,
 		  const struct duet_apic_msg *msg)
 {
@@ -166,7 +180,7 @@ static bool match(struct duet_lapic *l, struct duet_vcpu *source,
 	case APIC_DEST_ALLBUT:
 		return l->vcpu != source;
 	}
-	if (msg->dest == (msg->wide ? ~0U : 0xff))
+	if (is_broadcast(l, source, msg))
 		return true;
 	return msg->logical ? match_logical(l, msg)
 		: duet_lapic_id(l) == msg->dest;
@@ -307,17 +321,41 @@ long duet_lapic_pv_ipi(struct duet_vcpu *vcpu, u64 low, u64 high, u32 first,
 	return took;
 }
 
-/** duet_msi_deliver() - a device's message (SDM vol. 3, 11.11) */
-int duet_msi_deliver(struct duet_vm *vm, u32 address, u32 data)
+/* A device's message (SDM vol. 3, 11.11) */
+static struct duet_apic_msg msi(struct duet_vm *vm, const struct duet_route *r)
 {
-	struct duet_apic_msg msg = {
-		.dest = address >> 12 & 0xff,
-		.mode = data & APIC_DM_FIXED_MASK,
-		.vector = data & 0xff,
-		.logical = address & BIT(2),
-		.lowest = address & BIT(3),	/* redirection hint */
-		.level = data & BIT(15),
+	u32 high = duet_x2apic_api(vm, KVM_X2APIC_API_USE_32BIT_IDS) ?
+		r->address_hi & GENMASK(31, 8) : 0;
+
+	return (struct duet_apic_msg) {
+		.dest = high | (r->address >> 12 & 0xff),
+		.mode = r->data & APIC_DM_FIXED_MASK,
+		.vector = r->data & 0xff,
+		.logical = r->address & BIT(2),
+		.lowest = r->address & BIT(3),	/* redirection hint */
+		.level = r->data & BIT(15),
 	};
+}
+
+/** duet_msi_valid() - may user space send it? */
+bool duet_msi_valid(struct duet_vm *vm, const struct duet_route *r)
+{
+	return !duet_x2apic_api(vm, KVM_X2APIC_API_USE_32BIT_IDS) ||
+		!(r->address_hi & 0xff);
+}
+
+/** duet_msi_deliver() - as duet_apic_deliver() */
+int duet_msi_deliver(struct duet_vm *vm, const struct duet_route *r)
+{
+	struct duet_apic_msg msg = msi(vm, r);
 
 	return duet_apic_deliver(vm, NULL, &msg, NULL);
+}
+
+/** duet_msi_is_for() - is @l among the destinations? */
+bool duet_msi_is_for(struct duet_lapic *l, const struct duet_route *r)
+{
+	struct duet_apic_msg msg = msi(l->vcpu->vm, r);
+
+	return match(l, NULL, &msg);
 }

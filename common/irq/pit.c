@@ -597,7 +597,7 @@ int duet_pit_create(struct duet_vm *vm, const struct kvm_pit_config *config)
 	struct duet_pit *pit;
 	int i, err;
 
-	if (!chip)
+	if (!chip || chip->split)
 		return -ENOENT;
 	if (chip->pit)
 		return -EEXIST;

@@ -20,8 +20,7 @@ static int set_route(struct duet_irqchip *chip, const struct duet_route *r,
 	int ret;
 
 	if (r->type == KVM_IRQ_ROUTING_MSI)
-		return level ? duet_msi_deliver(chip->vm, r->address, r->data)
-			: -1;
+		return level ? duet_msi_deliver(chip->vm, r) : -1;
 
 	raw_spin_lock_irqsave(&chip->lock, flags);
 	if (r->chip == KVM_IRQCHIP_IOAPIC)
@@ -83,7 +82,8 @@ static int compare(const void *a, const void *b)
 	return x->gsi < y->gsi ? -1 : x->gsi > y->gsi;
 }
 
-static int translate(struct duet_route *r, const struct kvm_irq_routing_entry *e)
+static int translate(struct duet_irqchip *chip, struct duet_route *r,
+		     const struct kvm_irq_routing_entry *e)
 {
 	if (e->gsi >= DUET_MAX_ROUTES)
 		return -EINVAL;
@@ -95,10 +95,12 @@ static int translate(struct duet_route *r, const struct kvm_irq_routing_entry *e
 		if (e->flags & ~KVM_MSI_VALID_DEVID)
 			return -EINVAL;
 		r->address = e->u.msi.address_lo;
+		r->address_hi = e->u.msi.address_hi;
 		r->data = e->u.msi.data;
-		return 0;
+		return duet_msi_valid(chip->vm, r) ? 0 : -EINVAL;
 	case KVM_IRQ_ROUTING_IRQCHIP:
-		if (e->flags)
+		/* there are no pins in the kernel with a split irqchip */
+		if (e->flags || chip->split)
 			return -EINVAL;
 		break;
 	default:
@@ -154,7 +156,8 @@ static void index_routes(struct duet_routes *routes)
 		routes->first[gsi++] = routes->nr;
 }
 
-static struct duet_routes *build(const struct kvm_irq_routing_entry *e, u32 nr)
+static struct duet_routes *build(struct duet_irqchip *chip,
+				 const struct kvm_irq_routing_entry *e, u32 nr)
 {
 	struct duet_routes *routes;
 	u32 i;
@@ -165,7 +168,7 @@ static struct duet_routes *build(const struct kvm_irq_routing_entry *e, u32 nr)
 		return ERR_PTR(-ENOMEM);
 	routes->nr = nr;
 	for (i = 0; i < nr; i++) {
-		err = translate(&routes->entry[i], &e[i]);
+		err = translate(chip, &routes->entry[i], &e[i]);
 		if (err)
 			goto free;
 		routes->nr_gsis = max(routes->nr_gsis,
@@ -222,12 +225,15 @@ int duet_set_gsi_routing(struct duet_vm *vm,
 		if (IS_ERR(entries))
 			return PTR_ERR(entries);
 	}
-	routes = build(entries, header.nr);
+	routes = build(vm->irqchip, entries, header.nr);
 	kvfree(entries);
 	if (IS_ERR(routes))
 		return PTR_ERR(routes);
 	replace(vm->irqchip, routes);
-	duet_ioapic_refresh(vm->irqchip);
+	if (vm->irqchip->split)
+		duet_split_refresh(vm->irqchip);
+	else
+		duet_ioapic_refresh(vm->irqchip);
 	return 0;
 }
 
@@ -254,8 +260,19 @@ int duet_routes_default(struct duet_irqchip *chip)
 			: KVM_IRQCHIP_PIC_SLAVE;
 		e[nr++].u.irqchip.pin = i & 7;
 	}
-	routes = build(e, nr);
+	routes = build(chip, e, nr);
 	kfree(e);
+	if (IS_ERR(routes))
+		return PTR_ERR(routes);
+	rcu_assign_pointer(chip->routes, routes);
+	return 0;
+}
+
+/** duet_routes_empty() - no GSI leads anywhere */
+int duet_routes_empty(struct duet_irqchip *chip)
+{
+	struct duet_routes *routes = build(chip, NULL, 0);
+
 	if (IS_ERR(routes))
 		return PTR_ERR(routes);
 	rcu_assign_pointer(chip->routes, routes);

@@ -172,6 +172,8 @@ static void vm_refuse(struct vm *vm)
 
 struct vm *vm_create(unsigned int flags)
 {
+	struct kvm_enable_cap split = { .cap = KVM_CAP_SPLIT_IRQCHIP,
+					.args[0] = 24 };
 	struct kvm_pit_config pit = { 0 };
 	struct vm *vm = calloc(1, sizeof(*vm));
 	uint64_t identity_map = 0xfffbc000;
@@ -188,6 +190,8 @@ struct vm *vm_create(unsigned int flags)
 	must(vm->fd, KVM_SET_TSS_ADDR, 0xfffbd000);
 	if (flags & (VM_IRQCHIP | VM_PIT))
 		must(vm->fd, KVM_CREATE_IRQCHIP, 0);
+	if (flags & VM_SPLIT)
+		must(vm->fd, KVM_ENABLE_CAP, &split);
 	if (flags & VM_PIT)
 		must(vm->fd, KVM_CREATE_PIT2, &pit);
 	vm->low = mem_alloc(LOW_SIZE, 0x200000);
@@ -351,6 +355,7 @@ const char *exit_name(unsigned int reason)
 		[KVM_EXIT_INTR] = "INTR",
 		[KVM_EXIT_SET_TPR] = "SET_TPR",
 		[KVM_EXIT_INTERNAL_ERROR] = "INTERNAL_ERROR",
+		[KVM_EXIT_IOAPIC_EOI] = "IOAPIC_EOI",
 	};
 
 	return reason < ARRAY_SIZE(names) && names[reason] ? names[reason] : "?";

@@ -31,6 +31,7 @@
 #define VM_IRQCHIP	2u	/* PIC, IOAPIC, local APIC */
 #define VM_PIT		4u	/* and the PIT */
 #define VM_NO_CPUID	8u	/* vCPUs get no CPUID table */
+#define VM_SPLIT	16u	/* local APICs alone, 24 GSIs are an IOAPIC's */
 
 struct vm {
 	int kvm;
