@@ -156,7 +156,7 @@ bool duet_eoi_exit(struct duet_vcpu *vcpu);
  * duet_lapic_sync_tpr() - CR8 may have changed in the guest without an exit
  *
  * A backend whose CPU lets the guest write CR8 (V_TPR, TPR shadow) calls it
- * after each exit on which ops->get_tpr() and duet_get_cr8() differ, before
+ * after each exit that finds another one than ops->set_tpr() was told, before
  * anything looks at the local APIC. Context: vCPU thread, interrupts off.
  */
 void duet_lapic_sync_tpr(struct duet_vcpu *vcpu, u8 cr8);

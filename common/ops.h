@@ -136,10 +136,12 @@ struct duet_vcpu_ops {
 	void (*inject)(struct duet_vcpu *vcpu, const struct duet_event *ev);
 	/** @set_window: exit as soon as the event could be taken; loaded */
 	void (*set_window)(struct duet_vcpu *vcpu, enum duet_window w, bool on);
-	/** @set_tpr: the guest's TPR (CR8) and the highest waiting vector (-1) */
+	/**
+	 * @set_tpr: the guest's TPR (CR8) and the highest waiting vector (-1).
+	 * What the guest makes of it without an exit, run() tells by
+	 * duet_lapic_sync_tpr().
+	 */
 	void (*set_tpr)(struct duet_vcpu *vcpu, u8 cr8, int irr);
-	/** @get_tpr: CR8 as the guest may have left it without an exit */
-	u8 (*get_tpr)(struct duet_vcpu *vcpu);
 
 	/** @flush_tlb: before the next entry; loaded */
 	void (*flush_tlb)(struct duet_vcpu *vcpu, enum duet_flush what);

@@ -56,6 +56,8 @@ GUEST_LOOP(guest_rdmsr_loop, (void)0,
 			: "eax", "edx", "memory"))
 GUEST_LOOP(guest_in, (void)0, asm volatile("inb $0x21, %%al" : : :
 					   "eax", "memory"))
+GUEST_LOOP(guest_cr8, (void)0, asm volatile("movq %0, %%cr8" : :
+					    "r" (0ul) : "memory"))
 GUEST_LOOP(guest_hlt, guest_irq_setup(),
 	   ({ cli(); apic_self_ipi(VEC); safe_halt(); }))
 GUEST_LOOP(guest_vmcall, (void)0,
@@ -90,6 +92,7 @@ static const struct row rows[] = {
 	{ "mmio-read", guest_mmio_read, KVM_EXIT_MMIO },
 	{ "mmio-write", guest_mmio_write, KVM_EXIT_MMIO },
 	{ "hlt", guest_hlt, 0 },
+	{ "cr8", guest_cr8, 0 },
 	{ "null-ioctl", NULL, 0 },
 };
 
@@ -114,6 +117,7 @@ static const struct {
 	{ "large-pages", DUET_REFUSE_LARGE_PAGES },
 	{ "clean-bits", DUET_REFUSE_CLEAN_BITS },
 	{ "flush-tag", DUET_REFUSE_FLUSH_TAG },
+	{ "tpr", DUET_REFUSE_TPR },
 };
 
 static int null_fd;
@@ -233,7 +237,7 @@ static void usage(FILE *f)
 "Prints machine, hypervisor, pager, switches, mitigations, exit, min, median,\n"
 "max and unit of the exits named (default: all) on $DUET_DEVICE.\n"
 "LIST, for Duet, is a comma list of: tags next-rip decode large-pages\n"
-"clean-bits flush-tag.\n");
+"clean-bits flush-tag tpr.\n");
 }
 
 static void refuse(char *list)

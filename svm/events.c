@@ -176,6 +176,9 @@ void svm_set_tpr(struct duet_vcpu *vcpu, u8 cr8, int irr)
 	struct svm_vcpu *svm = to_svm(vcpu);
 	struct vmcb_control *control = &svm->vmcb->control;
 
+	/* Every access exits. V_TPR stays 0, and windows ignore it. */
+	if (!svm->v_tpr)
+		return;
 	svm->tpr = cr8;
 	if ((control->int_ctl & VMCB_V_TPR) != cr8) {
 		control->int_ctl = (control->int_ctl & ~(u32)VMCB_V_TPR) | cr8;
@@ -187,11 +190,6 @@ void svm_set_tpr(struct duet_vcpu *vcpu, u8 cr8, int irr)
 	 */
 	svm_intercept(svm, INTERCEPT_CR_WRITE(8), !vcpu->vm->has_irqchip ||
 		      (irr >= 0 && irr >> 4 <= cr8));
-}
-
-u8 svm_get_tpr(struct duet_vcpu *vcpu)
-{
-	return to_svm(vcpu)->vmcb->control.int_ctl & 0xf;
 }
 
 void svm_set_nmi_blocked(struct svm_vcpu *svm, bool blocked)

@@ -78,7 +78,7 @@ static u64 svm_can_refuse(void)
 {
 	const struct svm_features *f = &svm_features;
 
-	return DUET_REFUSE_TAGS |
+	return DUET_REFUSE_TAGS | DUET_REFUSE_TPR |
 		(f->npt ? DUET_REFUSE_LARGE_PAGES : 0) |
 		(f->nrips ? DUET_REFUSE_NEXT_RIP : 0) |
 		(f->decode ? DUET_REFUSE_DECODE : 0) |

@@ -96,6 +96,7 @@ struct svm_vcpu {
 	u64 tsc_aux;		/* what the CPU has */
 	bool shadow_paging;
 	bool nrips, decode;	/* the CPU has it and the VM does not refuse it */
+	bool v_tpr;		/* not refused: the guest's CR8 is V_TPR */
 
 	bool dr_direct;		/* the debug registers are the guest's */
 	bool nmi_blocked;	/* until the guest's IRET */
@@ -232,7 +233,6 @@ void svm_translate_exit(struct svm_vcpu *svm);
 void svm_inject(struct duet_vcpu *vcpu, const struct duet_event *ev);
 void svm_set_window(struct duet_vcpu *vcpu, enum duet_window w, bool on);
 void svm_set_tpr(struct duet_vcpu *vcpu, u8 cr8, int irr);
-u8 svm_get_tpr(struct duet_vcpu *vcpu);
 void svm_set_nmi_blocked(struct svm_vcpu *svm, bool blocked);
 /* svm->work before an entry, interrupts off; the dirty groups are written */
 void svm_before_entry(struct svm_vcpu *svm);

@@ -21,7 +21,8 @@
 /*
  * What always exits. Not among it: reads of CR0 and CR4 (state.c switches
  * them on where the guest's view differs), CR3 and INVLPG (shadow paging
- * only), CR8 writes and VINTR (events.c), RDTSCP (svm_update()).
+ * only), CR8 writes (reads, if the VM refuses V_TPR) and VINTR (events.c),
+ * RDTSCP (svm_update()).
  */
 static const u8 svm_always[] = {
 	INTERCEPT_CR_WRITE(0), INTERCEPT_CR_WRITE(4),
@@ -96,6 +97,10 @@ static void svm_init_vmcb(struct svm_vcpu *svm)
 	 * decides about physical interrupts (APM vol. 2, 15.21.1).
 	 */
 	control->int_ctl = VMCB_V_INTR_MASKING;
+	if (!svm->v_tpr) {
+		svm_intercept(svm, INTERCEPT_CR_READ(8), true);
+		svm_intercept(svm, INTERCEPT_CR_WRITE(8), true);
+	}
 
 	if (svm->shadow_paging) {
 		for (i = 0; i < ARRAY_SIZE(svm_shadow_paging); i++)
@@ -147,6 +152,7 @@ static int svm_vcpu_create(struct duet_vcpu *vcpu)
 	svm->shadow_paging = vcpu->vm->pager_kind == DUET_PAGER_SHADOW;
 	svm->nrips = f->nrips && !(refused & DUET_REFUSE_NEXT_RIP);
 	svm->decode = f->decode && !(refused & DUET_REFUSE_DECODE);
+	svm->v_tpr = !(refused & DUET_REFUSE_TPR);
 	svm->clean = f->clean_bits && !(refused & DUET_REFUSE_CLEAN_BITS) ?
 		VMCB_CLEAN_ALL : 0;
 	svm->tag = (struct svm_tag) {
@@ -246,7 +252,6 @@ const struct duet_vcpu_ops svm_ops = {
 	.inject = svm_inject,
 	.set_window = svm_set_window,
 	.set_tpr = svm_set_tpr,
-	.get_tpr = svm_get_tpr,
 	.flush_tlb = svm_flush_tlb,
 	.get_msr = svm_get_msr,
 	.set_msr = svm_set_msr,

@@ -36,5 +36,6 @@
 #define DUET_REFUSE_LARGE_PAGES	(1ULL << 3)	/* large nested pages */
 #define DUET_REFUSE_CLEAN_BITS	(1ULL << 4)	/* VMCB clean bits */
 #define DUET_REFUSE_FLUSH_TAG	(1ULL << 5)	/* flush by ASID */
+#define DUET_REFUSE_TPR		(1ULL << 6)	/* V_TPR, TPR shadow */
 
 #endif /* _UAPI_DUET_H */

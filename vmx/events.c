@@ -111,14 +111,6 @@ void vmx_set_tpr(struct duet_vcpu *vcpu, u8 cr8, int irr)
 	vmx_write(vmx, VMCS_TPR_THRESHOLD, threshold);
 }
 
-u8 vmx_get_tpr(struct duet_vcpu *vcpu)
-{
-	struct vmx_vcpu *vmx = to_vmx(vcpu);
-
-	return vmx->tpr_shadow ? vmx->virtual_apic[VIRTUAL_APIC_TPR] >> 4 :
-		duet_get_cr8(vcpu);
-}
-
 void vmx_block_nmi(struct vmx_vcpu *vmx)
 {
 	duet_need(&vmx->vcpu, DUET_ST_SHADOW);

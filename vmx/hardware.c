@@ -322,7 +322,8 @@ int vmx_probe(struct duet_caps *caps)
 	caps->generation = vmx_features.ept ? 2 : 1;
 	caps->nr_tags = vmx_features.vpid ? 0xffff : 0;
 	caps->can_refuse = (vmx_features.vpid ? DUET_REFUSE_TAGS : 0) |
-		(vmx_features.ept_leaf_level > 1 ? DUET_REFUSE_LARGE_PAGES : 0);
+		(vmx_features.ept_leaf_level > 1 ? DUET_REFUSE_LARGE_PAGES : 0) |
+		(vmx_features.tpr_shadow ? DUET_REFUSE_TPR : 0);
 	caps->tsc_scaling_bits = 0;
 	/* VMCALL */
 	caps->hypercall[0] = 0x0f;

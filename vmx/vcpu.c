@@ -203,7 +203,8 @@ static int vmx_vcpu_create(struct duet_vcpu *vcpu)
 	if (r)
 		return r;
 	vmx->entry.spec_ctrl = &vcpu->msrs.spec_ctrl;
-	vmx->tpr_shadow = vmx_features.tpr_shadow && vcpu->vm->has_irqchip;
+	vmx->tpr_shadow = vmx_features.tpr_shadow && vcpu->vm->has_irqchip &&
+		!(vcpu->vm->refused & DUET_REFUSE_TPR);
 	if (vmx_features.vpid && !(vcpu->vm->refused & DUET_REFUSE_TAGS))
 		vmx->vpid = vmx_vpid_alloc();
 
@@ -269,7 +270,6 @@ const struct duet_vcpu_ops vmx_ops = {
 	.inject = vmx_inject,
 	.set_window = vmx_set_window,
 	.set_tpr = vmx_set_tpr,
-	.get_tpr = vmx_get_tpr,
 	.flush_tlb = vmx_flush_tlb,
 	.get_msr = vmx_get_msr,
 	.set_msr = vmx_set_msr,

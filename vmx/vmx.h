@@ -286,7 +286,6 @@ void vmx_translate_exit(struct vmx_vcpu *vmx);
 void vmx_inject(struct duet_vcpu *vcpu, const struct duet_event *ev);
 void vmx_set_window(struct duet_vcpu *vcpu, enum duet_window w, bool on);
 void vmx_set_tpr(struct duet_vcpu *vcpu, u8 cr8, int irr);
-u8 vmx_get_tpr(struct duet_vcpu *vcpu);
 void vmx_set_shadow(struct vmx_vcpu *vmx);
 /*
  * What was in delivery when the exit came, whose reason it may be:

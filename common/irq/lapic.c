@@ -53,11 +53,14 @@ static int deliverable(const struct duet_lapic *l)
 	return vector;
 }
 
-/* The priority fell: what waits may have its turn now. */
+/*
+ * What waits may have its turn now. If it has not, the backend may have to hear
+ * that it waits for the TPR from now on, and no longer for an EOI.
+ */
 static void priority_changed(struct duet_lapic *l)
 {
 	update_ppr(l);
-	if (deliverable(l) >= 0)
+	if (duet_irq_highest(l->vcpu) >= 0)
 		duet_request_self(l->vcpu, DUET_REQ_EVENT);
 }
 

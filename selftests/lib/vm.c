@@ -303,6 +303,32 @@ void msr_set(struct vcpu *v, uint32_t index, uint64_t value)
 		     (unsigned long long)value);
 }
 
+uint64_t stat_get(struct vcpu *v, const char *name)
+{
+	int fd = must(v->fd, KVM_GET_STATS_FD, 0);
+	const struct kvm_stats_desc *d;
+	struct kvm_stats_header head;
+	uint64_t value = 0;
+	uint32_t i, size;
+	char *all;
+
+	REQUIRE_EQ(pread(fd, &head, sizeof(head), 0), sizeof(head));
+	size = sizeof(*d) + head.name_size;
+	all = calloc(head.num_desc, size);
+	REQUIRE_EQ(pread(fd, all, head.num_desc * size, head.desc_offset),
+		   head.num_desc * size);
+	for (i = 0; i < head.num_desc; i++) {
+		d = (const void *)(all + i * size);
+		if (!strcmp(d->name, name))
+			break;
+	}
+	REQUIRE(i < head.num_desc, "no row %s", name);
+	REQUIRE_EQ(pread(fd, &value, 8, head.data_offset + d->offset), 8);
+	free(all);
+	close(fd);
+	return value;
+}
+
 void regs_get(struct vcpu *v, struct kvm_regs *r)
 {
 	must(v->fd, KVM_GET_REGS, r);

@@ -113,6 +113,9 @@ void regs_set(struct vcpu *v, const struct kvm_regs *r);
 void sregs_get(struct vcpu *v, struct kvm_sregs *s);
 void sregs_set(struct vcpu *v, const struct kvm_sregs *s);
 
+/* A counter of KVM_GET_STATS_FD by its name. */
+uint64_t stat_get(struct vcpu *v, const char *name);
+
 /* Ready to run @fn in long mode at CPL 0, with an IDT and a stack. */
 void vcpu_start(struct vcpu *v, void (*fn)(void));
 /*
