@@ -27,6 +27,13 @@ MACHINES = {
     "vmx2": "model=corei7_haswell_4770",
 }
 
+# XSAVEC and XSAVES put the AVX registers at 416, over the image's header, and
+# XRSTOR looks for them at 576 (SDM vol. 1, 13.4.3): the host's threads would
+# get each other's registers. Of these models the Ryzen alone has them.
+KERNEL_ARGUMENTS = {
+    "svm2": ["clearcpuid=xsavec,xsaves"],
+}
+
 # Where things go in the emulated host's memory.
 BOOT_PARAMS, COMMAND_LINE, PAGE_TABLES = 0x10000, 0x11000, 0x70000
 ACPI_SIZE = 0x10000     # of its tables, which the BIOS puts at the top

@@ -62,6 +62,7 @@ def command_line(args, token):
         line.append("duet.dmesg=all")
     if args.shell:
         line.append("duet.mode=shell")
+    line += bochs.KERNEL_ARGUMENTS.get(args.machine, [])
     return " ".join(line + args.append)
 
 
