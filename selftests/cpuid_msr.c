@@ -450,6 +450,11 @@ static void guest_syscall(void)
 	wrmsr(MSR_LSTAR, (uintptr_t)guest_syscall_entry);
 	wrmsr(MSR_FMASK, X86_EFLAGS_CF | X86_EFLAGS_IF);
 	asm volatile("ltr %w0" : : "r" (SEL_TSS));
+	/*
+	 * Where INT pushes: a nested fault there is another test's (exceptions),
+	 * and wrong on Bochs' AMD-V (docs/errata-emulators.md).
+	 */
+	*(volatile uint8_t *)&guest_ist[0][PAGE - 1] = 0;
 	asm volatile("pushq $0x3b; pushq %0; pushq $2; pushq $0x43; pushq %1;"
 		     "iretq" : : "r" ((uint64_t)guest_stacks[2]),
 		     "r" (guest_syscall_user) : "memory");
@@ -458,9 +463,6 @@ static void guest_syscall(void)
 static void syscall_sysret(void)
 {
 	struct vcpu *v = start(0, guest_syscall);
-
-	if (host_is_bochs_svm())
-		skip("this emulator goes astray after SYSRET in an SVM guest");
 
 	guest_gdt[0][SEL_TSS / 8] &= ~(2ull << 40);
 	expect_done(v);

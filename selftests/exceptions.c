@@ -6,6 +6,7 @@
  * shutdown; an NMI blocks the next until IRET.
  */
 #include <signal.h>
+#include <sys/mman.h>
 
 #include "guest.h"
 #include "tap.h"
@@ -468,6 +469,55 @@ static void pf_in_delivery(void)
 	expect_done(v);
 }
 
+/*
+ * A fault in the nested tables while an event is delivered is the hypervisor's
+ * business: the guest sees the event, and sees it once. A second one would find
+ * guest_recover empty.
+ */
+static volatile bool int_n;
+
+static void guest_interrupted(void)
+{
+	int vec;
+
+	guest_sync(1);
+	if (int_n) {
+		vec = guest_try("int $0x80", "r" (0));
+		GUEST_EQ(vec, 0x80);
+		GUEST_EQ(*(uint8_t *)(guest_fault_rip - 2), 0xcd);
+	}
+	guest_sync(2);
+	vec = guest_try("int3", "r" (0));
+	GUEST_EQ(vec, VEC_BP);
+	GUEST_EQ(*(uint8_t *)(guest_fault_rip - 1), 0xcc);
+	guest_sync(3);
+	vec = guest_try("ud2", "r" (0));
+	GUEST_EQ(vec, VEC_UD);
+	GUEST_EQ(*(uint8_t *)guest_fault_rip, 0x0f);
+	guest_sync(4);
+	vec = guest_try("movw %w0, %%ds", "r" (0x200));
+	GUEST_EQ(vec, VEC_GP);
+	GUEST_EQ(guest_error, 0x200);
+	guest_done();
+}
+
+static void interrupted_delivery(void)
+{
+	struct vcpu *v = start(guest_interrupted);
+	uint8_t *stack = &guest_ist[0][PAGE];
+	unsigned int i;
+
+	/* Bochs' AMD-V reports the exception before it, or none, for INT n. */
+	int_n = !host_is_bochs_svm();
+	for (i = 0; i < 256; i++)
+		guest_idt_ist(i, 1);
+	for (i = 1; i <= 4; i++) {
+		expect_sync(v, i);
+		REQUIRE(!madvise(stack, PAGE, MADV_DONTNEED));
+	}
+	expect_done(v);
+}
+
 /* NMI: pending while one is handled, taken after IRET. */
 static volatile unsigned int nmi_count, nmi_nested, in_nmi;
 
@@ -557,6 +607,8 @@ static const struct test tests[] = {
 	{ "benign and contributory exceptions in delivery", contributory },
 	{ "#PF in the delivery of an exception, then #DF on its own stack",
 	  pf_in_delivery },
+	{ "a nested fault in the delivery of an event is not the guest's",
+	  interrupted_delivery },
 	{ "a triple fault is KVM_EXIT_SHUTDOWN", triple_fault },
 	{ "NMI: blocked until IRET, then taken", nmi },
 	{ "NMI wakes HLT with interrupts off", nmi_hlt },

@@ -98,7 +98,7 @@ asm(".pushsection .rodata\n"
     STAGE(0x1a)
     /* a software interrupt through the vector table, and back */
     "	movw $" AT(j_int) ", 0x100; movw $0, 0x102\n"
-    "	pushw %ax; popw %ax\n"		/* the stack is mapped by now */
+    "	pushw %ax; popw %ax\n"		/* maps the stack: exceptions.c */
     "	int $0x40\n"
     STAGE(0x1c)
     "	hlt\n"
