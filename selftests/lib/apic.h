@@ -30,6 +30,14 @@
 #define APIC_TIMER_CCR	0x390
 #define APIC_TIMER_DCR	0x3e0
 
+#define APIC_BASE_X2APIC	0xc00	/* in MSR_APIC_BASE: enabled, x2APIC */
+#define MSR_X2APIC_TPR		0x808
+#define MSR_X2APIC_EOI		0x80b
+#define MSR_X2APIC_SVR		0x80f
+#define MSR_X2APIC_ICR		0x830
+#define MSR_X2APIC_LVT_TIMER	0x832
+#define MSR_X2APIC_SELF_IPI	0x83f
+
 #define APIC_MASKED	(1u << 16)
 #define APIC_PERIODIC	(1u << 17)
 #define APIC_DEADLINE	(2u << 17)
