@@ -317,14 +317,6 @@ static int handle_hypercall(struct duet_vcpu *vcpu)
 	return duet_skip_insn(vcpu);
 }
 
-static bool duet_delivering(struct duet_vcpu *vcpu)
-{
-	struct duet_events *e = &vcpu->events;
-
-	return e->exception.injected || e->nmi_injected ||
-		(e->interrupt.injected && !e->interrupt.waiting);
-}
-
 static int handle_page_fault(struct duet_vcpu *vcpu)
 {
 	struct duet_exit *e = &vcpu->exit;

@@ -88,6 +88,8 @@ static bool duet_try_fast(struct duet_vcpu *vcpu)
 		return fast_hypercall(vcpu);
 	case DUET_EXIT_IO:
 		return fast_io(vcpu);
+	case DUET_EXIT_PAGE_FAULT:
+		return duet_fast_mmio(vcpu);
 	default:
 		return false;
 	}

@@ -8,6 +8,7 @@
 #include "common/emulator.h"
 #include "common/irqchip.h"
 #include "common/vcpu.h"
+#include <linux/nospec.h>
 
 void duet_exit_pio(struct duet_vcpu *vcpu, bool in, u16 port, u8 size,
 		   u32 count)
@@ -27,17 +28,32 @@ void duet_exit_pio(struct duet_vcpu *vcpu, bool in, u16 port, u8 size,
 	vcpu->pio.count = count;
 }
 
-/* An IN of 1 or 2 bytes keeps the rest of RAX; one of 4 clears the top half. */
-static void duet_load_rax(struct duet_vcpu *vcpu, u32 value, u8 size)
+/* 1 or 2 bytes keep the rest of the register; 4 clear its top half. */
+void duet_load_gpr(struct duet_vcpu *vcpu, u8 nr, u64 value, u8 size)
 {
-	u64 *rax = &vcpu->state.gpr[DUET_RAX];
+	u64 *gpr = &vcpu->state.gpr[array_index_nospec(nr, 16)];
 
-	if (size == 4)
-		*rax = value;
+	if (size == 8)
+		*gpr = value;
+	else if (size == 4)
+		*gpr = (u32)value;
 	else if (size == 2)
-		*rax = (*rax & ~0xffffULL) | (u16)value;
+		*gpr = (*gpr & ~0xffffULL) | (u16)value;
 	else
-		*rax = (*rax & ~0xffULL) | (u8)value;
+		*gpr = (*gpr & ~0xffULL) | (u8)value;
+}
+
+/* User space is done: past the instruction. */
+int duet_complete_insn(struct duet_vcpu *vcpu)
+{
+	int idx, r;
+
+	if (likely(duet_skip_insn_fast(vcpu)))
+		return 1;
+	idx = srcu_read_lock(&vcpu->vm->srcu);
+	r = duet_skip_insn(vcpu);
+	srcu_read_unlock(&vcpu->vm->srcu, idx);
+	return r;
 }
 
 /*
@@ -46,22 +62,15 @@ static void duet_load_rax(struct duet_vcpu *vcpu, u32 value, u8 size)
  */
 static int duet_complete_pio(struct duet_vcpu *vcpu)
 {
-	int idx, r;
-
-	if (duet_rip(vcpu) != vcpu->pio_rip)
+	if (duet_rip(vcpu) != vcpu->io_rip)
 		return 1;
 	if (vcpu->pio.in) {
 		u32 value = 0;
 
 		memcpy(&value, vcpu->pio_data, vcpu->pio.size);
-		duet_load_rax(vcpu, value, vcpu->pio.size);
+		duet_load_gpr(vcpu, DUET_RAX, value, vcpu->pio.size);
 	}
-	if (likely(duet_skip_insn_fast(vcpu)))
-		return 1;
-	idx = srcu_read_lock(&vcpu->vm->srcu);
-	r = duet_skip_insn(vcpu);
-	srcu_read_unlock(&vcpu->vm->srcu, idx);
-	return r;
+	return duet_complete_insn(vcpu);
 }
 
 bool duet_kernel_pio(struct duet_vcpu *vcpu)
@@ -76,7 +85,7 @@ bool duet_kernel_pio(struct duet_vcpu *vcpu)
 	}
 	if (duet_bus_read(vcpu, DUET_BUS_PIO, e->io.port, e->io.size, &value))
 		return false;
-	duet_load_rax(vcpu, value, e->io.size);
+	duet_load_gpr(vcpu, DUET_RAX, value, e->io.size);
 	return true;
 }
 
@@ -87,7 +96,7 @@ void duet_user_pio(struct duet_vcpu *vcpu)
 	if (!e->io.in)
 		*(u32 *)vcpu->pio_data = vcpu->state.gpr[DUET_RAX];
 	duet_exit_pio(vcpu, e->io.in, e->io.port, e->io.size, 1);
-	vcpu->pio_rip = duet_rip(vcpu);
+	vcpu->io_rip = duet_rip(vcpu);
 	vcpu->complete = duet_complete_pio;
 }
 

@@ -38,4 +38,25 @@ void duet_exit_mmio(struct duet_vcpu *vcpu, gpa_t gpa, u32 len,
 int duet_mmio(struct duet_vcpu *vcpu, gpa_t gpa, u32 len, void *data,
 	      bool write);
 
+/**
+ * duet_load_gpr() - what an access of @size bytes read, into register @nr
+ *
+ * Not for RSP, which is not always in vcpu->state.
+ */
+void duet_load_gpr(struct duet_vcpu *vcpu, u8 nr, u64 value, u8 size);
+
+/** duet_complete_insn() - past an instruction that user space completed */
+int duet_complete_insn(struct duet_vcpu *vcpu);
+
+/**
+ * duet_fast_mmio() - a MOV between a register and a device, in 64-bit mode
+ *
+ * For the exit in vcpu->exit, a page fault. Done by a device in the kernel, or
+ * made a KVM_EXIT_MMIO (vcpu->outcome).
+ * Context: srcu not held; interrupts may be off.
+ * Return: true if the guest can go on; false: to user space, if vcpu->outcome
+ * says so, or nothing has happened.
+ */
+bool duet_fast_mmio(struct duet_vcpu *vcpu);
+
 #endif /* DUET_COMMON_IO_H */

@@ -108,6 +108,13 @@ int duet_lapic_set_base(struct duet_vcpu *vcpu, u64 value, bool host);
 int duet_lapic_msr_read(struct duet_vcpu *vcpu, u32 index, u64 *value);
 int duet_lapic_msr_write(struct duet_vcpu *vcpu, u32 index, u64 value);
 /**
+ * duet_lapic_mmio_waits() - would duet_lapic_mmio() take long with this value?
+ *
+ * An IPI to many has to visit all vCPUs: not with interrupts off.
+ */
+bool duet_lapic_mmio_waits(struct duet_vcpu *vcpu, gpa_t gpa, u32 value,
+			   bool write);
+/**
  * duet_lapic_mmio() - an access to the page at IA32_APIC_BASE
  *
  * Ask before the MMIO bus: every vCPU has its own page.

@@ -127,7 +127,11 @@ struct duet_vcpu {
 		u16 port;
 		bool in;
 	} pio;					/* V */
-	u64 pio_rip;				/* V */
+	struct {
+		u8 reg, size;
+		bool read;
+	} mmio;					/* V */
+	u64 io_rip;				/* V: of the instruction that waits */
 	struct duet_emulator *emulator;		/* c */
 };
 
@@ -214,6 +218,15 @@ static inline bool duet_64bit(struct duet_vcpu *vcpu)
 {
 	return duet_long_mode(vcpu) &&
 		(duet_segment(vcpu, DUET_CS)->ar & DUET_AR_L);
+}
+
+/** duet_delivering() - the exit came while the CPU delivered an event */
+static inline bool duet_delivering(struct duet_vcpu *vcpu)
+{
+	struct duet_events *e = &vcpu->events;
+
+	return e->exception.injected || e->nmi_injected ||
+		(e->interrupt.injected && !e->interrupt.waiting);
 }
 
 /** duet_has_request() - peek; the vCPU's thread */

@@ -6,6 +6,7 @@
  */
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 
 #include "apic.h"
@@ -210,6 +211,7 @@ static void irqfd_comes_and_goes(void)
 	pthread_create(&t, NULL, write_always, &fd);
 	for (i = 0; i < 60; i++) {
 		irqfd(v, fd, 0, GSI_MSI, 0);
+		sched_yield();	/* with one processor, to the writer */
 		expect_sync(v, ++n);
 		irqfd(v, fd, 0, GSI_MSI, KVM_IRQFD_FLAG_DEASSIGN);
 		/* One may still be in the local APIC; then no more. */

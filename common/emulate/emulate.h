@@ -555,4 +555,32 @@ int emulate_raise(struct emulate_ctxt *ctxt, u8 vector, u32 error_code);
  */
 int emulate_page_fault(struct emulate_ctxt *ctxt, u64 address, u32 error_code);
 
+/**
+ * struct emulate_mov - a MOV between a general register, or a constant, and
+ *	memory
+ * @length: of the instruction
+ * @size: of the operand: 1, 2, 4 or 8 bytes
+ * @write: to memory
+ * @immediate: what is written is @value
+ * @reg: enum emulate_gpr otherwise; with size 1, its lowest byte
+ */
+struct emulate_mov {
+	u8 length;
+	u8 size;
+	bool write;
+	bool immediate;
+	u8 reg;
+	u64 value;
+};
+
+/**
+ * emulate_plain_mov - take apart a MOV in one of its plain forms
+ * @bytes: of an instruction in 64-bit mode, and what follows it
+ * @mov: out; its content is undefined if it is something else
+ *
+ * Return: false for everything but 88 to 8B, C6 and C7 with a memory operand,
+ * no prefix but 66h and REX, and no AH, CH, DH or BH.
+ */
+bool emulate_plain_mov(const u8 bytes[16], struct emulate_mov *mov);
+
 #endif

@@ -222,6 +222,24 @@ static void mmio_read(struct duet_lapic *l, u32 offset, int len, void *data)
 	memcpy(data, (u8 *)&val + (offset & 3), min(len, 4));
 }
 
+/* To one vCPU: a broadcast can take its time elsewhere. */
+static bool icr_is_quick(u32 icr, bool broadcast)
+{
+	/* ALLINC's bit is in both shorthands that mean many. */
+	return (icr & APIC_DM_FIXED_MASK) == APIC_DM_FIXED &&
+	       !(icr & APIC_DEST_ALLINC) && !broadcast;
+}
+
+bool duet_lapic_mmio_waits(struct duet_vcpu *vcpu, gpa_t gpa, u32 value,
+			   bool write)
+{
+	struct duet_lapic *l = vcpu->lapic;
+
+	/* The bits of the base do not matter: a false yes costs time only. */
+	return l && write && (gpa & ~PAGE_MASK) == APIC_ICR &&
+	       !icr_is_quick(value, duet_lapic_reg(l, APIC_ICR2) >> 24 == 0xff);
+}
+
 bool duet_lapic_mmio(struct duet_vcpu *vcpu, gpa_t gpa, int len, void *data,
 		     bool write)
 {
@@ -326,9 +344,7 @@ bool duet_lapic_msr_write_fast(struct duet_vcpu *vcpu, u32 index, u64 value)
 	case X2APIC_SELF_IPI:
 		break;
 	case X2APIC_ICR:
-		/* to one vCPU: a broadcast can take its time elsewhere */
-		if ((value & APIC_DM_FIXED_MASK) != APIC_DM_FIXED ||
-		    (value & APIC_DEST_ALLINC) || value >> 32 == ~0U)
+		if (!icr_is_quick(value, value >> 32 == ~0U))
 			return false;
 		break;
 	default:

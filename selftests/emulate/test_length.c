@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Lengths: every byte string that Zydis calls an instruction has to have the same
- * length here, in all modes. Called by main.c.
+ * length here, in all modes; and what emulate_plain_mov() takes has to be what
+ * the decoder finds. Called by main.c.
  */
 #include <Zydis/Zydis.h>
 
@@ -38,6 +39,8 @@ struct tally {
 	u64 valid;
 	u64 wrong;
 	u64 unknown;	/* instructions that are left out */
+	u64 movs;	/* that emulate_plain_mov() took */
+	u64 wrong_movs;
 };
 
 static int no_fetch(struct emulate_ctxt *ctxt, u64 linear, void *buf, u32 len)
@@ -77,6 +80,37 @@ static void complain(const struct tally *tally, const u8 *bytes, int length,
 	       ZydisMnemonicGetString(insn->mnemonic));
 }
 
+/* The short cut for MMIO has to agree with the decoder about what it takes. */
+static void try_mov(struct tally *tally, const u8 *bytes)
+{
+	const struct emulate_decoded *insn = &tally->ctxt.insn;
+	struct emulate_mov mov;
+	bool store, constant;
+
+	if (!emulate_plain_mov(bytes, &mov))
+		return;
+	tally->movs++;
+	emulate_begin(&tally->ctxt);
+	emulate_provide(&tally->ctxt, bytes, EMULATE_INSN_MAX);
+	if (emulate_decode(&tally->ctxt) != EMULATE_CONTINUE ||
+	    insn->length != mov.length || insn->map != EMULATE_MAP_ONE ||
+	    insn->modrm >= 0xc0 ||
+	    (insn->prefixes & ~(EMULATE_PREFIX_OPSIZE | EMULATE_PREFIX_REX))) {
+		tally->wrong_movs++;
+		return;
+	}
+	constant = (insn->opcode & 0xfe) == 0xc6;
+	store = constant || (insn->opcode & 0xfe) == 0x88;
+	if ((!constant && (insn->opcode & 0xfc) != 0x88) ||
+	    mov.write != store || mov.immediate != constant ||
+	    mov.size != (insn->opcode & 1 ? insn->opsize : 1) ||
+	    (constant ? (insn->modrm & 0x38) || ((mov.value ^ insn->imm) &
+			(~0ULL >> (64 - 8 * mov.size))) :
+			mov.reg != insn->reg ||
+			(mov.size == 1 && !insn->rex && mov.reg > 3)))
+		tally->wrong_movs++;
+}
+
 static void try_bytes(struct tally *tally, const u8 *bytes)
 {
 	ZydisDecodedInstruction insn;
@@ -94,6 +128,8 @@ static void try_bytes(struct tally *tally, const u8 *bytes)
 							&insn)))
 		return;
 	tally->valid++;
+	if (tally->mode->mode == EMULATE_LONG64)
+		try_mov(tally, bytes);
 	if (length == insn.length)
 		return;
 	/* Knights Corner, which has no virtualization: VEX with a branch. */
@@ -230,5 +266,11 @@ void test_lengths(void)
 			   (unsigned long long)tally.valid,
 			   (unsigned long long)tally.wrong,
 			   (unsigned long long)tally.unknown);
+		if (modes[i].mode == EMULATE_LONG64)
+			tap_result(!tally.wrong_movs && tally.movs > 5000,
+				   "plain MOVs, %s: %llu, %llu wrong",
+				   modes[i].name,
+				   (unsigned long long)tally.movs,
+				   (unsigned long long)tally.wrong_movs);
 	}
 }
