@@ -20,16 +20,25 @@ ccflags-y += -I$(duet-top) -I$(duet-top)/uapi -Wall -Werror
 asflags-y += -I$(duet-top)
 # Backported to stable kernels: the version does not tell.
 duet-has = $(if $(shell grep -s '$(1)' $(srctree)/$(2)),-DDUET_HAVE_$(3))
-ccflags-y += $(call duet-has,cpu_emergency_register_virt_callback,arch/x86/include/asm/reboot.h,EMERGENCY_CALLBACK)
+duet-restricted := $(call duet-has,define EXPORT_SYMBOL_FOR_KVM\>,include/linux/kvm_types.h,RESTRICTED_EXPORTS)
+ccflags-y += $(duet-restricted)
+asflags-y += $(duet-restricted)
+ccflags-y += $(if $(duet-restricted),,$(call duet-has,cpu_emergency_register_virt_callback,arch/x86/include/asm/reboot.h,EMERGENCY_CALLBACK))
 ccflags-y += $(call duet-has,struct syscore {,include/linux/syscore_ops.h,SYSCORE)
+ccflags-y += $(call duet-has,cpuid_base_hypervisor,arch/x86/include/asm/cpuid/api.h,CPUID_API)
+ccflags-y += $(call duet-has,xfer_to_guest_mode,include/linux/entry-virt.h,ENTRY_VIRT)
+ccflags-y += $(call duet-has,bool.*test_young,include/linux/mmu_notifier.h,BOOL_YOUNG)
 
 duet-sources = $(patsubst $(duet-top)/%.$(2),%.o,$(sort \
 	$(foreach d,$(1),$(wildcard $(duet-top)/$(d)/*.$(2)))))
 
 obj-$(CONFIG_DUET) += duet.o
 duet-y += $(call duet-sources,module common common/irq common/pager common/emulate,c)
+duet-y += $(call duet-sources,common,S)
 duet-$(CONFIG_DUET_SVM) += $(call duet-sources,svm,c) $(call duet-sources,svm,S)
-duet-$(CONFIG_DUET_VMX) += $(call duet-sources,vmx,c) $(call duet-sources,vmx,S)
+duet-vmx := $(call duet-sources,vmx,c) $(call duet-sources,vmx,S)
+duet-$(CONFIG_DUET_VMX) += $(if $(duet-restricted),vmx/refused.o, \
+	$(filter-out vmx/refused.o,$(duet-vmx)))
 
 else
 
@@ -41,7 +50,8 @@ M := $(O)/module$(if $(filter 6.1,$(KERNEL)),,-$(KERNEL))
 # running one's.
 KDIR ?= $(firstword $(wildcard $(O)/kernel/$(KERNEL)/headers) \
 	/lib/modules/$(shell uname -r)/build)
-KCC ?= $(firstword $(foreach c,gcc-12 gcc,$(if $(shell command -v $(c)),$(c))))
+KCC ?= $(firstword $(wildcard $(O)/kernel/$(KERNEL)/cc) \
+	$(foreach c,gcc-12 gcc,$(if $(shell command -v $(c)),$(c))))
 KMAKE = $(MAKE) -C $(KDIR) M=$(M) CC=$(KCC)
 MAKEFLAGS += --no-print-directory
 export V
@@ -132,7 +142,7 @@ help:
 	@echo 'make clean'
 	@echo
 	@echo 'CPU=tcg|svm1|svm2|vmx1|vmx2   the emulated machine of demo and shell'
-	@echo 'KERNEL=6.1|6.12|6.1-amd64|debug  the kernel, unpacked under build/kernel/'
+	@echo 'KERNEL=6.1|6.12|6.1-amd64|newest|debug  the kernel, unpacked under build/kernel/'
 	@echo 'KDIR=DIR                      headers of another kernel'
 	@echo 'TESTFLAGS=, BENCHFLAGS=       options of scripts/test, scripts/bench'
 	@echo 'V=1                           every command in full'

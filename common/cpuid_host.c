@@ -12,6 +12,7 @@
 #include <asm/fpu/xcr.h>
 #include <asm/fpu/types.h>
 #include <asm/processor.h>
+#include "common/compat.h"
 #include "common/cpuid.h"
 #include "common/ops.h"
 #include "common/pvclock.h"

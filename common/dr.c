@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Debug registers as the guest moves them (SDM vol. 3, 17.2; APM vol. 2,
- * 13.1.1). Called by the exit handlers and the emulator's glue.
+ * 13.1.1), and the host's around the guest. Called by the exit handlers, the
+ * emulator's glue and the backends' loops.
  */
 #include "common/vcpu.h"
 #include <asm/debugreg.h>
@@ -71,4 +72,27 @@ int duet_write_dr(struct duet_vcpu *vcpu, u32 nr, u64 value)
 	}
 	duet_wrote(vcpu, DUET_ST_DR);
 	return 0;
+}
+
+void duet_save_host_dr(struct duet_vcpu *vcpu)
+{
+	unsigned long *dr = vcpu->host_dr;
+
+	get_debugreg(dr[0], 0);
+	get_debugreg(dr[1], 1);
+	get_debugreg(dr[2], 2);
+	get_debugreg(dr[3], 3);
+	get_debugreg(dr[4], 7);
+}
+
+void duet_restore_host_dr(struct duet_vcpu *vcpu)
+{
+	const unsigned long *dr = vcpu->host_dr;
+
+	set_debugreg(dr[0], 0);
+	set_debugreg(dr[1], 1);
+	set_debugreg(dr[2], 2);
+	set_debugreg(dr[3], 3);
+	set_debugreg(DR6_RESERVED, 6);
+	set_debugreg(dr[4], 7);
 }

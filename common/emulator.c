@@ -399,23 +399,12 @@ static int duet_emu_invlpg(struct emulate_ctxt *ctxt, u64 linear)
 	return EMULATE_CONTINUE;
 }
 
-/*
- * XMM registers: the guest's are in the CPU or in the task's fpstate while
- * KVM_RUN is under way.
- */
 #define XMM_CASES(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) \
 	X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
 
-static void duet_fpregs_begin(void)
-{
-	fpregs_lock();
-	if (test_thread_flag(TIF_NEED_FPU_LOAD))
-		switch_fpu_return();
-}
-
 static int duet_emu_xmm_read(struct emulate_ctxt *ctxt, u32 nr, void *buf)
 {
-	duet_fpregs_begin();
+	duet_fpu_begin(&to_vcpu(ctxt)->fpu);
 	switch (nr) {
 #define X(n) case n: \
 	asm volatile("movdqu %%xmm" #n ", %0" : "=m" (*(u8 (*)[16])buf)); \
@@ -423,14 +412,14 @@ static int duet_emu_xmm_read(struct emulate_ctxt *ctxt, u32 nr, void *buf)
 	XMM_CASES(X)
 #undef X
 	}
-	fpregs_unlock();
+	duet_fpu_end(&to_vcpu(ctxt)->fpu);
 	return nr < 16 ? EMULATE_CONTINUE : EMULATE_UNHANDLEABLE;
 }
 
 static int duet_emu_xmm_write(struct emulate_ctxt *ctxt, u32 nr,
 			      const void *buf)
 {
-	duet_fpregs_begin();
+	duet_fpu_begin(&to_vcpu(ctxt)->fpu);
 	switch (nr) {
 #define X(n) case n: \
 	asm volatile("movdqu %0, %%xmm" #n : : "m" (*(const u8 (*)[16])buf)); \
@@ -438,7 +427,7 @@ static int duet_emu_xmm_write(struct emulate_ctxt *ctxt, u32 nr,
 	XMM_CASES(X)
 #undef X
 	}
-	fpregs_unlock();
+	duet_fpu_end(&to_vcpu(ctxt)->fpu);
 	return nr < 16 ? EMULATE_CONTINUE : EMULATE_UNHANDLEABLE;
 }
 

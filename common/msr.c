@@ -10,6 +10,7 @@
 #include <asm/cpufeature.h>
 #include <asm/mce.h>
 #include <asm/mtrr.h>
+#include "common/compat.h"
 #include "common/irqchip.h"
 #include "common/vcpu.h"
 

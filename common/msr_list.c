@@ -8,6 +8,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <asm/cpufeature.h>
+#include "common/compat.h"
 #include "common/vcpu.h"
 
 #define MAX_MSRS	256	/* per call; the API has the same limit */

@@ -10,14 +10,13 @@
 #include <linux/mutex.h>
 #include <linux/preempt.h>
 #include <linux/rcuwait.h>
-#include <asm/fpu/api.h>
-#include <asm/fpu/types.h>
 #include <asm/processor-flags.h>
 #include <asm/msr-index.h>
 #include "common/types.h"
 #include "common/cpuid.h"
 #include "common/event.h"
 #include "common/exit.h"
+#include "common/fpu.h"
 #include "common/msr.h"
 #include "common/ops.h"
 #include "common/state.h"
@@ -110,8 +109,9 @@ struct duet_vcpu {
 	struct duet_msrs msrs;			/* V */
 	u64 xcr0;				/* V */
 	u64 guest_dr7;				/* V: dr7 as the guest wrote it */
+	unsigned long host_dr[5];		/* i: DR0 to DR3, DR7 */
 	u32 guest_debug;			/* V: KVM_GUESTDBG_* */
-	struct fpu_guest fpu;			/* V */
+	struct duet_fpu fpu;			/* V */
 	struct duet_lapic *lapic;		/* c: NULL without irqchip */
 	u8 cr8;					/* V: without a lapic */
 	u32 tsc_khz;				/* V */
@@ -317,8 +317,15 @@ void duet_set_guest_tsc(struct duet_vcpu *vcpu, u64 value, bool host);
 void duet_set_tsc_adjust(struct duet_vcpu *vcpu, u64 value, bool host);
 
 /**
- * duet_enter_fpu_state() / duet_leave_fpu_state() - XCR0 and XSS, with
- * interrupts off around the backend's loop (softirqs use the FPU)
+ * duet_save_host_dr() / duet_restore_host_dr() - the host's breakpoints, if
+ * there are any; interrupts off in between
+ */
+void duet_save_host_dr(struct duet_vcpu *vcpu);
+void duet_restore_host_dr(struct duet_vcpu *vcpu);
+
+/**
+ * duet_load_xcr0() / duet_restore_xcr0() - XCR0 and XSS, with interrupts off
+ * around the backend's loop (softirqs use the FPU)
  */
 void duet_load_xcr0(struct duet_vcpu *vcpu);
 void duet_restore_xcr0(struct duet_vcpu *vcpu);

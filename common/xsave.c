@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * XCR0 and XSS around the guest, and the ioctls on FPU and extended state.
- * Called by the backends' loops, XSETBV's exit and the ioctl table; calls the
- * kernel's FPU code.
+ * Called by the backends' loops, XSETBV's exit and the ioctl table; calls
+ * fpu.h.
  */
 #include <linux/kvm.h>
 #include <asm/cpufeature.h>
 #include <asm/fpu/xcr.h>
+#include "common/compat.h"
 #include "common/vcpu.h"
 #include "common/xsave.h"
 
@@ -65,12 +66,12 @@ int duet_set_xcr0(struct duet_vcpu *vcpu, u64 xcr0)
 static bool component_in_use(struct duet_vcpu *vcpu, u64 component)
 {
 	return !boot_cpu_has(X86_FEATURE_XSAVE) ||
-		(vcpu->fpu.fpstate->regs.xsave.header.xfeatures & component);
+		(duet_fpu_regs(&vcpu->fpu)->xsave.header.xfeatures & component);
 }
 
 void duet_get_fpu(struct duet_vcpu *vcpu, struct kvm_fpu *fpu)
 {
-	const struct fxregs_state *fx = &vcpu->fpu.fpstate->regs.fxsave;
+	const struct fxregs_state *fx = &duet_fpu_regs(&vcpu->fpu)->fxsave;
 
 	memset(fpu, 0, sizeof(*fpu));
 	fpu->fcw = INIT_FCW;
@@ -94,7 +95,7 @@ void duet_get_fpu(struct duet_vcpu *vcpu, struct kvm_fpu *fpu)
 
 void duet_set_fpu(struct duet_vcpu *vcpu, const struct kvm_fpu *fpu)
 {
-	union fpregs_state *regs = &vcpu->fpu.fpstate->regs;
+	union fpregs_state *regs = duet_fpu_regs(&vcpu->fpu);
 	struct fxregs_state *fx = &regs->fxsave;
 
 	/* MXCSR stays: clients of the API are used to leaving it 0. */
@@ -129,19 +130,17 @@ void duet_get_xsave(struct duet_vcpu *vcpu, void *buf, u32 size)
 	u64 components = vcpu->cpuid.supported_xcr0 | XFEATURE_MASK_FPSSE;
 
 	memset(buf, 0, size);
-	fpu_copy_guest_fpstate_to_uabi(&vcpu->fpu, buf, size, components, 0);
+	duet_fpu_get_xsave(&vcpu->fpu, buf, size, components);
 }
 
 int duet_set_xsave(struct duet_vcpu *vcpu, struct kvm_xsave *xsave)
 {
 	union fpregs_state *state = (union fpregs_state *)xsave->region;
-	u32 pkru = 0;	/* not a supported component: never written */
 
 	/* A component that XFD has switched off must be in its initial state. */
-	state->xsave.header.xfeatures &= ~vcpu->fpu.fpstate->xfd;
-	return fpu_copy_uabi_to_guest_fpstate(&vcpu->fpu, state,
-					      duet_host_cpu.supported_xcr0,
-					      &pkru);
+	state->xsave.header.xfeatures &= ~duet_fpu_xfd(&vcpu->fpu);
+	return duet_fpu_set_xsave(&vcpu->fpu, state,
+				  duet_host_cpu.supported_xcr0);
 }
 
 void duet_get_xcrs(struct duet_vcpu *vcpu, struct kvm_xcrs *xcrs)

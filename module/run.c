@@ -8,7 +8,6 @@
 #include "common/irqchip.h"
 #include "common/pager.h"
 #include "module/duet.h"
-#include <linux/entry-kvm.h>
 #include <linux/kvm_host.h>
 #include <linux/sched/signal.h>
 #include <linux/vtime.h>
@@ -27,7 +26,7 @@ static int duet_kernel_work(struct duet_vcpu *vcpu)
 
 	if (likely(!__xfer_to_guest_mode_work_pending()))
 		return 0;
-	r = xfer_to_guest_mode_handle_work(&duet_no_vcpu);
+	r = duet_xfer_to_guest_work(&duet_no_vcpu);
 	if (r) {
 		vcpu->run->exit_reason = KVM_EXIT_INTR;
 		vcpu->stats.signal_exits++;
@@ -124,13 +123,13 @@ static int duet_enter(struct duet_vcpu *vcpu, bool *entered)
 		smp_mb__after_atomic();	/* what was posted before the request */
 		duet_inject_events(vcpu);
 	}
-	if (test_thread_flag(TIF_NEED_FPU_LOAD))
-		switch_fpu_return();
+	duet_fpu_load(&vcpu->fpu);
 
 	vtime_account_guest_enter();
 	vcpu->outcome = DUET_OUTCOME_SLOW;
 	vcpu->stats.entries++;
 	duet_ops->run(vcpu);
+	duet_fpu_save(&vcpu->fpu);
 	*entered = true;
 	duet_leave_guest_mode(vcpu);
 	duet_ops->host_event(vcpu);
@@ -328,7 +327,7 @@ int duet_vcpu_run(struct duet_vcpu *vcpu)
 	int r;
 
 	duet_swap_sigset(vcpu, true);
-	fpu_swap_kvm_fpstate(&vcpu->fpu, true);
+	duet_fpu_enter(&vcpu->fpu);
 	vcpu->initialized = true;
 
 	r = duet_before_run(vcpu);
@@ -337,7 +336,7 @@ int duet_vcpu_run(struct duet_vcpu *vcpu)
 
 	duet_after_run(vcpu);
 	vcpu->stats.user_exits++;
-	fpu_swap_kvm_fpstate(&vcpu->fpu, false);
+	duet_fpu_leave(&vcpu->fpu);
 	duet_swap_sigset(vcpu, false);
 	return r;
 }

@@ -73,7 +73,7 @@ void duet_vcpu_free(struct duet_vcpu *vcpu)
 	duet_ops->vcpu_destroy(vcpu);
 	duet_emulator_destroy(vcpu);
 	duet_cpuid_destroy(vcpu);
-	fpu_free_guest_fpstate(&vcpu->fpu);
+	duet_fpu_destroy(&vcpu->fpu);
 	free_page((unsigned long)vcpu->pio_data);
 	free_page((unsigned long)vcpu->run);
 	kvfree(vcpu);
@@ -87,7 +87,7 @@ static int duet_vcpu_pages(struct duet_vcpu *vcpu)
 	vcpu->pio_data = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	if (!vcpu->pio_data)
 		goto err_run;
-	if (!fpu_alloc_guest_fpstate(&vcpu->fpu))
+	if (duet_fpu_create(&vcpu->fpu))
 		goto err_pio;
 	return 0;
 
@@ -145,7 +145,7 @@ err_ops:
 err_emulator:
 	duet_emulator_destroy(vcpu);
 err_pages:
-	fpu_free_guest_fpstate(&vcpu->fpu);
+	duet_fpu_destroy(&vcpu->fpu);
 	free_page((unsigned long)vcpu->pio_data);
 	free_page((unsigned long)vcpu->run);
 err_vcpu:

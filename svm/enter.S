@@ -12,6 +12,7 @@
 #include <asm/msr-index.h>
 #include <asm/nospec-branch.h>
 #include <asm/percpu.h>
+#include "common/compat.h"
 
 /* struct svm_entry */
 #define ENTRY_VMCB_PA		0
@@ -83,9 +84,7 @@ SYM_FUNC_START(svm_enter)
 	mov	GPR(15)(%rdi), %r15
 	mov	GPR(7)(%rdi), %rdi
 
-#ifdef VM_CLEAR_CPU_BUFFERS
-	VM_CLEAR_CPU_BUFFERS		/* clobbers ZF */
-#endif
+	DUET_CLEAR_CPU_BUFFERS		/* clobbers ZF */
 
 .Lvmrun:
 	vmrun	%rax
@@ -159,12 +158,7 @@ SYM_FUNC_START(svm_enter)
 	 * Returns must be untrained before interrupts or NMIs come: their
 	 * handlers do not do it when they interrupt the kernel.
 	 */
-#ifdef UNTRAIN_RET_VM
-	UNTRAIN_RET_VM
-#else
-	UNTRAIN_RET
-	ALTERNATIVE "", "call entry_ibpb", X86_FEATURE_IBPB_ON_VMEXIT
-#endif
+	DUET_UNTRAIN_RET_VM
 
 	cli
 .Lstgi:	stgi

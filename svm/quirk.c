@@ -130,7 +130,7 @@ void svm_try_quirks(struct svm_cpu *c)
 static bool svm_is_tcg(void)
 {
 	return boot_cpu_has(X86_FEATURE_HYPERVISOR) &&
-		hypervisor_cpuid_base("TCGTCGTCGTCG", 0);
+		duet_is_hypervisor("TCGTCGTCGTCG");
 }
 
 void svm_apply_quirks(void)

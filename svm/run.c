@@ -253,7 +253,9 @@ static void svm_load_guest(struct svm_vcpu *svm)
 {
 	duet_load_xcr0(&svm->vcpu);
 	if (svm_legacy_ssbd())
-		x86_virt_spec_ctrl(svm->vcpu.msrs.virt_spec_ctrl, true);
+		duet_switch_ssbd(svm->vcpu.msrs.virt_spec_ctrl, true);
+	if (unlikely(hw_breakpoint_active()))
+		duet_save_host_dr(&svm->vcpu);
 	if (unlikely(svm_debug_active(svm)))
 		svm_load_breakpoints(svm);
 }
@@ -262,9 +264,9 @@ static void svm_load_guest(struct svm_vcpu *svm)
 static void svm_load_host(struct svm_vcpu *svm)
 {
 	if (svm_legacy_ssbd())
-		x86_virt_spec_ctrl(svm->vcpu.msrs.virt_spec_ctrl, false);
-	if (hw_breakpoint_active())
-		hw_breakpoint_restore();
+		duet_switch_ssbd(svm->vcpu.msrs.virt_spec_ctrl, false);
+	if (unlikely(hw_breakpoint_active()))
+		duet_restore_host_dr(&svm->vcpu);
 	duet_restore_xcr0(&svm->vcpu);
 	/* The guest's branch history must not meet user space's (VMSCAPE). */
 	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))

@@ -214,7 +214,7 @@ static void svm_set_modes(struct svm_vcpu *svm)
 	 */
 	cr0 = s->cr0 & ~(u64)(X86_CR0_CD | X86_CR0_NW);
 	/* Without it a machine check in the guest shuts the host down. */
-	cr4 = s->cr4 | (cr4_read_shadow() & X86_CR4_MCE);
+	cr4 = s->cr4 | (duet_host_cr4() & X86_CR4_MCE);
 	/* VMRUN refuses a guest without it (APM vol. 2, 15.5.1). */
 	efer = s->efer | EFER_SVME;
 

@@ -9,6 +9,7 @@
 #include <linux/bitops.h>
 #include <linux/jump_label.h>
 #include <linux/percpu-defs.h>
+#include "common/compat.h"
 #include "common/vcpu.h"
 #include "common/vm.h"
 #include "svm/asid.h"

@@ -197,7 +197,7 @@ static void svm_vcpu_load(struct duet_vcpu *vcpu, int cpu)
 		c->last = svm;
 		/* Another guest's branch history is not this one's. */
 		if (!cpu_feature_enabled(X86_FEATURE_IBPB_ON_VMEXIT))
-			indirect_branch_prediction_barrier();
+			duet_ibpb();
 	}
 	svm_came_to(svm, cpu);
 

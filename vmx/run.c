@@ -217,6 +217,8 @@ static void vmx_load_guest(struct vmx_vcpu *vmx)
 	vmx_host_prepare(vmx);
 	rdmsrl(MSR_IA32_DEBUGCTLMSR, vmx->debugctl);
 	duet_load_xcr0(&vmx->vcpu);
+	if (unlikely(hw_breakpoint_active()))
+		duet_save_host_dr(&vmx->vcpu);
 	if (unlikely(vmx_debug_active(vmx)))
 		vmx_load_breakpoints(vmx);
 	if (static_branch_unlikely(&vmx_l1d_flush_loop))
@@ -228,8 +230,8 @@ static void vmx_load_host(struct vmx_vcpu *vmx)
 {
 	if (unlikely(vmx->debugctl))
 		wrmsrl(MSR_IA32_DEBUGCTLMSR, vmx->debugctl);
-	if (hw_breakpoint_active())
-		hw_breakpoint_restore();
+	if (unlikely(hw_breakpoint_active()))
+		duet_restore_host_dr(&vmx->vcpu);
 	duet_restore_xcr0(&vmx->vcpu);
 	/* The guest's branch history must not meet user space's (VMSCAPE). */
 	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))

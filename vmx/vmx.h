@@ -9,6 +9,7 @@
 #include <linux/bitops.h>
 #include <linux/list.h>
 #include <linux/percpu-defs.h>
+#include "common/compat.h"
 #include "common/vcpu.h"
 #include "common/vm.h"
 #include "vmx/instructions.h"

@@ -288,7 +288,7 @@ int duet_irqfd_init(struct duet_irqchip *chip)
 	spin_lock_init(&chip->irqfd_lock);
 	INIT_LIST_HEAD(&chip->irqfds);
 	INIT_LIST_HEAD(&chip->resamplers);
-	chip->irqfd_wq = alloc_workqueue("duet-irqfd", 0, 0);
+	chip->irqfd_wq = alloc_workqueue("duet-irqfd", WQ_UNBOUND, 0);
 	return chip->irqfd_wq ? 0 : -ENOMEM;
 }
 

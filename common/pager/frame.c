@@ -9,7 +9,6 @@
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/swap.h>
-#include <asm/e820/api.h>
 #include <asm/pgtable.h>
 
 /*
@@ -135,8 +134,7 @@ bool duet_frame_is_ram(u64 pfn)
 	/* Reserved pages may be holes in the memory map. */
 	if (pfn_valid(pfn) && !PageReserved(pfn_to_page(pfn)))
 		return true;
-	return e820__mapped_raw_any(PFN_PHYS(pfn), PFN_PHYS(pfn + 1) - 1,
-				    E820_TYPE_RAM);
+	return duet_firmware_says_ram(pfn);
 }
 
 u8 duet_host_level(struct mm_struct *mm, unsigned long hva)

@@ -5,6 +5,7 @@
  * Called by the mm; calls pager_ops. Takes vm->srcu (read) and p->lock only:
  * the mm's own locks are already held.
  */
+#include "common/compat.h"
 #include "common/pager/pager_internal.h"
 
 static struct duet_pager *duet_notifier_pager(struct mmu_notifier *mn)
@@ -106,16 +107,18 @@ static void duet_invalidate_end(struct mmu_notifier *mn,
 }
 
 /* The ageing calls come with the page-table lock held: they never sleep. */
-static int duet_clear_young(struct mmu_notifier *mn, struct mm_struct *mm,
-			    unsigned long start, unsigned long end)
+static duet_young duet_clear_young(struct mmu_notifier *mn,
+				   struct mm_struct *mm, unsigned long start,
+				   unsigned long end)
 {
 	return duet_walk_user_range(duet_notifier_pager(mn)->vm, start, end,
 				       duet_notifier_age, true);
 }
 
-static int duet_clear_flush_young(struct mmu_notifier *mn,
-				  struct mm_struct *mm, unsigned long start,
-				  unsigned long end)
+static duet_young duet_clear_flush_young(struct mmu_notifier *mn,
+					 struct mm_struct *mm,
+					 unsigned long start,
+					 unsigned long end)
 {
 	struct duet_vm *vm = duet_notifier_pager(mn)->vm;
 	bool young = duet_walk_user_range(vm, start, end,
@@ -127,8 +130,8 @@ static int duet_clear_flush_young(struct mmu_notifier *mn,
 	return young;
 }
 
-static int duet_test_young(struct mmu_notifier *mn, struct mm_struct *mm,
-			   unsigned long address)
+static duet_young duet_test_young(struct mmu_notifier *mn,
+				  struct mm_struct *mm, unsigned long address)
 {
 	return duet_walk_user_range(duet_notifier_pager(mn)->vm, address,
 				       address + 1, duet_notifier_age, false);
