@@ -4,13 +4,16 @@
 # with the module loaded and then on /dev/kvm with the module gone. Started by
 # scripts/lib/runtests.py, which reads the marker lines printed here.
 #
-# usage: sh host-tests.sh DEVICES SECONDS NAME...
-# DEVICES is "duet kvm", "duet" or "kvm"; SECONDS is each program's limit.
+# usage: sh host-tests.sh DEVICES SECONDS REFUSE NAME...
+# DEVICES are some of duet, refused and kvm, in that order; "refused" is /dev/duet
+# again, with VMs that refuse all hardware features of the mask REFUSE. SECONDS is
+# each program's limit.
 
 kmemleak=/sys/kernel/debug/kmemleak		# of the debug kernel alone
 devices=$1
 seconds=$2
-shift 2
+refuse=$3
+shift 3
 
 signs='WARNING:|BUG:|kernel BUG at|Oops|Call Trace|cut here|refcount_t:'
 signs="$signs|general protection fault|rcu: INFO:|blocked for more|UBSAN:"
@@ -27,7 +30,7 @@ begin()
 finish()
 {
 	echo
-	if dmesg >/tmp/kernel-log && [ "$1" = duet ] &&
+	if dmesg >/tmp/kernel-log && [ "$1" != kvm ] &&
 		grep -qE "$signs" /tmp/kernel-log; then
 		grep -nE -m 1 "$signs" /tmp/kernel-log | cut -d : -f 1 >/tmp/line
 		echo "DUET-TEST-KERNEL $1 $2"
@@ -94,13 +97,17 @@ lockdep_is_awake()
 
 programs()
 {
-	local device=$1 name status
+	local device=$1 node=$1 mask= name status
 
 	shift
+	if [ "$device" = refused ]; then
+		node=duet
+		mask=$refuse
+	fi
 	for name; do
 		status=0
 		begin "$device" "$name"
-		DUET_DEVICE=/dev/$device timeout -s KILL "$seconds" \
+		DUET_REFUSE=$mask DUET_DEVICE=/dev/$node timeout -s KILL "$seconds" \
 			"/duet/selftests/$name" || status=$?
 		finish "$device" "$name" $status
 	done
@@ -127,6 +134,11 @@ for device in $devices; do
 			step duet lockdep "lockdep watched to the end" \
 				lockdep_is_awake
 		fi
+		;;
+	refused)
+		step refused load "duet.ko loads again" load_duet || continue
+		programs refused "$@"
+		step refused unload "duet.ko unloads again" rmmod duet
 		;;
 	kvm)
 		step kvm load "KVM loads" load_kvm || continue

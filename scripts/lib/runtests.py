@@ -163,7 +163,9 @@ class Machine:
         self.verdicts = {}      # (device, program) -> {rule: verdict}
         self.emulator_died = set()      # in these (device, program)
         self.limit = options.limit or (120 if name == "tcg" else 300)
-        self.compared = not options.no_kvm and (options.full or name == "tcg")
+        thorough = options.full or name == "tcg"
+        self.compared = not options.no_kvm and thorough
+        self.refused = not options.no_refused and thorough and not cpus
 
     def boot(self, devices, programs, log):
         """One boot; returns (status, program it ended in or None, done)."""
@@ -175,7 +177,7 @@ class Machine:
                 "--allow-warnings",
                 "--file", os.path.join(SCRIPTS, "lib", "host-tests.sh"),
                 "--", "sh", "host-tests.sh", " ".join(devices),
-                str(self.limit), *programs]
+                str(self.limit), self.options.refuse, *programs]
         proc = subprocess.Popen(argv, stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE,
                                 stderr=subprocess.STDOUT)
@@ -219,7 +221,8 @@ class Machine:
 
     def run_programs(self, programs):
         """Boots until every program has had its turn."""
-        devices = ["duet", "kvm"] if self.compared else ["duet"]
+        devices = (["duet"] + ["refused"] * self.refused +
+                   ["kvm"] * self.compared)
         left = {d: list(programs) for d in devices}
         boots = 0
         with log_file(f"{self.label}.log") as log:
@@ -227,8 +230,8 @@ class Machine:
                 boots += 1
                 # programs of the first device; the next has all of its own
                 batch = left[devices[0]]
-                both = devices if batch == programs else devices[:1]
-                status, at, done = self.boot(both, batch, log)
+                turn = devices if batch == programs else devices[:1]
+                status, at, done = self.boot(turn, batch, log)
                 for device, name in done:
                     if name in left[device]:
                         left[device].remove(name)
@@ -244,10 +247,10 @@ class Machine:
                     self.emulator_died.add(at)
                 if at is None:
                     # it came to its end, or could not even start
-                    ended = both
+                    ended = turn
                 else:
                     # those before it had their turn, it has the rest of its
-                    ended = both[:both.index(at[0])]
+                    ended = turn[:turn.index(at[0])]
                     if not left[at[0]] or at[1] in ("load", "unload"):
                         ended.append(at[0])
                 devices = [d for d in devices if d not in ended]
@@ -371,7 +374,8 @@ def parse():
     p.add_argument("--boot-limit", type=int, default=900)
     p.add_argument("--cpus", type=int, default=1)
     p.add_argument("--full", action="store_true")
-    for flag in ("kvm", "demo", "here", "machines", "smp"):
+    p.add_argument("--refuse", default="-1")
+    for flag in ("kvm", "demo", "here", "machines", "refused", "smp"):
         p.add_argument(f"--no-{flag}", action="store_true")
     options = p.parse_args()
     options.machine = options.machine or ["tcg", "svm2", "vmx2"]
