@@ -65,6 +65,8 @@ struct duet_stats {
 	u64 tlb_flushes;
 	u64 emulated;		/* instructions */
 	u64 halts, wakeups;
+	u64 polls, polls_won;	/* halts that looked around, with success */
+	u64 poll_won_ns, poll_lost_ns, wait_ns;
 	u64 faults_fixed, faults_mmio;
 	u64 reads, writes;	/* control-structure accesses that cost */
 	u64 signal_exits;
@@ -103,6 +105,7 @@ struct duet_vcpu {
 	struct pid __rcu *pid;			/* V: the last thread that ran it */
 
 	int mp_state;				/* V: KVM_MP_STATE_* */
+	u32 halt_poll_ns;			/* V: how long the next HLT looks around */
 	bool pv_kicked;				/* a: KVM_HC_KICK_CPU came */
 	bool clock_stopped;			/* a: tell the guest that it stood still */
 	struct duet_cpuid cpuid;		/* V */

@@ -49,6 +49,7 @@ struct duet_vm {
 	u32 bsp_id;				/* L */
 
 	u64 refused;				/* L: DUET_REFUSE_* */
+	u64 halt_poll_ns;			/* L to write, any read: at most */
 	u32 x2apic_api;				/* L to write: KVM_X2APIC_API_* */
 	u8 pager_kind;				/* L: DUET_PAGER_* */
 	bool created_vcpus;			/* L: configuration is over */
@@ -60,6 +61,9 @@ struct duet_vm {
 	struct duet_clock clock;
 	u32 tsc_khz;				/* L: default for vCPUs */
 };
+
+/* vm->halt_poll_ns: what the module's parameter says at that time */
+#define DUET_POLL_DEFAULT	(~0ULL)
 
 /** duet_nr_vcpus() - vCPUs that are online; vm->vcpus[0..n-1] are valid */
 static inline u32 duet_nr_vcpus(const struct duet_vm *vm)

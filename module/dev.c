@@ -19,6 +19,7 @@ int duet_check_extension(struct duet_vm *vm, long cap)
 	case KVM_CAP_IRQCHIP:
 	case KVM_CAP_SPLIT_IRQCHIP:
 	case KVM_CAP_HLT:
+	case KVM_CAP_HALT_POLL:
 	case KVM_CAP_USER_MEMORY:
 	case KVM_CAP_DESTROY_MEMORY_REGION_WORKS:
 	case KVM_CAP_JOIN_MEMORY_REGIONS_WORKS:

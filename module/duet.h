@@ -43,6 +43,17 @@ void duet_vcpu_free(struct duet_vcpu *vcpu);
 /** duet_vcpu_run() - KVM_RUN; vCPU mutex held, loaded */
 int duet_vcpu_run(struct duet_vcpu *vcpu);
 
+/* halt.c */
+/** duet_ends_hlt() - is there what ends HLT, and is it halted? */
+bool duet_ends_hlt(struct duet_vcpu *vcpu);
+/**
+ * duet_wait() - until something is to be done for a vCPU that does not run
+ *
+ * Looks around for a while if that paid the last times and no other task wants
+ * the CPU, then sleeps. A signal ends it. Context: vCPU's thread, loaded.
+ */
+void duet_wait(struct duet_vcpu *vcpu);
+
 /* stats.c */
 int duet_vcpu_stats_fd(struct duet_vcpu *vcpu);
 int duet_vm_stats_fd(struct duet_vm *vm);

@@ -153,36 +153,12 @@ out:
 	return 1;
 }
 
-/* Everything that ends HLT. */
-static bool duet_ends_hlt(struct duet_vcpu *vcpu)
-{
-	return vcpu->mp_state == KVM_MP_STATE_HALTED &&
-		((duet_irq_pending(vcpu) && duet_interrupt_allowed(vcpu)) ||
-		 duet_event_waits(vcpu) || READ_ONCE(vcpu->pv_kicked));
-}
-
-static bool duet_must_leave_halt(struct duet_vcpu *vcpu)
-{
-	return duet_ends_hlt(vcpu) || duet_lapic_has_events(vcpu) ||
-		signal_pending(current) ||
-		(atomic_read(&vcpu->requests) &
-		 (DUET_REQ_DEAD | DUET_REQ_TIMER | DUET_REQ_CLOCK));
-}
-
 /* Not runnable: sleep until somebody requests something. 1 to go on. */
 static int duet_halt(struct duet_vcpu *vcpu)
 {
 	int r;
 
-	prepare_to_rcuwait(&vcpu->wait);
-	for (;;) {
-		set_current_state(TASK_INTERRUPTIBLE);
-		if (duet_must_leave_halt(vcpu))
-			break;
-		schedule();
-	}
-	finish_rcuwait(&vcpu->wait);
-
+	duet_wait(vcpu);
 	r = duet_handle_requests(vcpu);
 	if (r <= 0)
 		return r;

@@ -28,24 +28,33 @@ struct duet_stat_desc {
 static_assert(offsetof(struct duet_stat_desc, name) ==
 	      offsetof(struct kvm_stats_desc, name));
 
-/* Counters that are no exit reasons: member of struct duet_stats, name. */
-#define DUET_COUNTERS(X)				\
-	X(entries, "entries")				\
-	X(fast_exits, "fast_exits")			\
-	X(user_exits, "user_exits")			\
-	X(signal_exits, "signal_exits")			\
-	X(injections, "injections")			\
-	X(tlb_flushes, "tlb_flush")			\
-	X(emulated, "insn_emulated")			\
-	X(halts, "halt_exits")				\
-	X(wakeups, "halt_wakeups")			\
-	X(faults_fixed, "fault_fixed")			\
-	X(faults_mmio, "fault_mmio")			\
-	X(reads, "control_reads")			\
-	X(writes, "control_writes")
+enum duet_stat_unit { COUNT, NS };
+
+/*
+ * Counters that are no exit reasons: member of struct duet_stats, name, unit.
+ */
+#define DUET_COUNTERS(X)					\
+	X(entries, "entries", COUNT)			\
+	X(fast_exits, "fast_exits", COUNT)		\
+	X(user_exits, "user_exits", COUNT)		\
+	X(signal_exits, "signal_exits", COUNT)		\
+	X(injections, "injections", COUNT)		\
+	X(tlb_flushes, "tlb_flush", COUNT)		\
+	X(emulated, "insn_emulated", COUNT)		\
+	X(halts, "halt_exits", COUNT)			\
+	X(wakeups, "halt_wakeups", COUNT)		\
+	X(polls, "halt_attempted_poll", COUNT)		\
+	X(polls_won, "halt_successful_poll", COUNT)	\
+	X(poll_won_ns, "halt_poll_success_ns", NS)	\
+	X(poll_lost_ns, "halt_poll_fail_ns", NS)	\
+	X(wait_ns, "halt_wait_ns", NS)			\
+	X(faults_fixed, "fault_fixed", COUNT)		\
+	X(faults_mmio, "fault_mmio", COUNT)		\
+	X(reads, "control_reads", COUNT)		\
+	X(writes, "control_writes", COUNT)
 
 enum {
-#define X(member, name) DUET_COUNTER_##member,
+#define X(member, name, unit) DUET_COUNTER_##member,
 	DUET_COUNTERS(X)
 #undef X
 	DUET_NR_COUNTERS
@@ -62,10 +71,12 @@ struct duet_stats_file {
 };
 
 static void duet_describe(struct duet_stat_desc *d, unsigned int i,
-			  const char *prefix, const char *name)
+			  const char *prefix, const char *name,
+			  enum duet_stat_unit unit)
 {
-	d->flags = KVM_STATS_TYPE_CUMULATIVE | KVM_STATS_UNIT_NONE |
-		KVM_STATS_BASE_POW10;
+	d->flags = KVM_STATS_TYPE_CUMULATIVE | KVM_STATS_BASE_POW10 |
+		(unit == NS ? KVM_STATS_UNIT_SECONDS : KVM_STATS_UNIT_NONE);
+	d->exponent = unit == NS ? -9 : 0;
 	d->size = 1;
 	d->offset = i * sizeof(u64);
 	snprintf(d->name, sizeof(d->name), "%s%s", prefix, name);
@@ -84,11 +95,12 @@ static void duet_fill_stats(struct duet_stats_file *f, struct duet_vcpu *vcpu)
 		return;
 
 	for (i = 0; i < DUET_NR_EXITS; i++) {
-		duet_describe(&f->desc[i], i, "exit_", duet_exit_names[i]);
+		duet_describe(&f->desc[i], i, "exit_", duet_exit_names[i],
+			      COUNT);
 		f->data[i] = READ_ONCE(vcpu->stats.exits[i]);
 	}
-#define X(member, name)							\
-	duet_describe(&f->desc[i], i, "", name);			\
+#define X(member, name, unit)						\
+	duet_describe(&f->desc[i], i, "", name, unit);			\
 	f->data[i++] = READ_ONCE(vcpu->stats.member);
 	DUET_COUNTERS(X)
 #undef X

@@ -70,6 +70,7 @@ static struct duet_vm *duet_vm_create(void)
 	vm->tsc_khz = tsc_khz;
 	duet_clock_init(vm);
 	vm->pager_kind = DUET_PAGER_NESTED;
+	vm->halt_poll_ns = DUET_POLL_DEFAULT;
 	mmgrab(current->mm);
 	vm->mm = current->mm;
 
@@ -302,6 +303,11 @@ static long vm_enable_cap(void *object, void *data)
 	switch (cap->cap) {
 	case KVM_CAP_SPLIT_IRQCHIP:
 		return duet_irqchip_create_split(vm, cap->args[0]);
+	case KVM_CAP_HALT_POLL:
+		if (cap->args[0] > U32_MAX)
+			return -EINVAL;
+		WRITE_ONCE(vm->halt_poll_ns, cap->args[0]);
+		return 0;
 	case KVM_CAP_X2APIC_API:
 		if (cap->args[0] & ~DUET_X2APIC_API)
 			return -EINVAL;
