@@ -77,6 +77,7 @@ launcher:
 selftests:
 	$(MAKE) -C selftests O=$(O)
 	$(MAKE) -C selftests/emulate O=$(O)
+	$(MAKE) -C selftests/model O=$(O)
 
 # What an emulated host boots: Debian's kernel, and a guest for the demo.
 host: $(O)/kernel/$(KERNEL)/headers

@@ -39,6 +39,10 @@ int duet_vcpu_create_fd(struct duet_vm *vm, u32 id);
 /** duet_vcpu_free() - the VM is going: no fd is left */
 void duet_vcpu_free(struct duet_vcpu *vcpu);
 
+/* load.c; duet_vcpu_load() and duet_vcpu_put() are in common/vcpu.h */
+/** duet_init_load() - before the first duet_vcpu_load() */
+void duet_init_load(struct duet_vcpu *vcpu);
+
 /* run.c */
 /** duet_vcpu_run() - KVM_RUN; vCPU mutex held, loaded */
 int duet_vcpu_run(struct duet_vcpu *vcpu);

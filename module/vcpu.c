@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The vCPU: its file, its ioctls and its life; loading it onto a CPU. Calls
- * the backend, run.c for KVM_RUN and regs.c for its registers.
+ * The vCPU: its file, its ioctls and its life. Calls the backend, run.c for
+ * KVM_RUN and regs.c for its registers.
  */
 #include "module/duet.h"
 #include "module/ioctl.h"
@@ -17,55 +17,6 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
-
-static void duet_came_to(struct duet_vcpu *vcpu, int cpu)
-{
-	if (vcpu->cpu != cpu)
-		duet_clock_moved(vcpu);
-	WRITE_ONCE(vcpu->cpu, cpu);
-}
-
-/* Preempted in the middle of a bracket: the state leaves with the thread. */
-static void duet_sched_in(struct preempt_notifier *notifier, int cpu)
-{
-	struct duet_vcpu *vcpu = container_of(notifier, struct duet_vcpu,
-					      notifier);
-
-	duet_came_to(vcpu, cpu);
-	duet_ops->vcpu_load(vcpu, cpu);
-}
-
-static void duet_sched_out(struct preempt_notifier *notifier,
-			   struct task_struct *next)
-{
-	struct duet_vcpu *vcpu = container_of(notifier, struct duet_vcpu,
-					      notifier);
-
-	duet_ops->vcpu_put(vcpu);
-}
-
-static struct preempt_ops duet_preempt_ops = {
-	.sched_in = duet_sched_in,
-	.sched_out = duet_sched_out,
-};
-
-void duet_vcpu_load(struct duet_vcpu *vcpu)
-{
-	int cpu = get_cpu();
-
-	preempt_notifier_register(&vcpu->notifier);
-	duet_came_to(vcpu, cpu);
-	duet_ops->vcpu_load(vcpu, cpu);
-	put_cpu();
-}
-
-void duet_vcpu_put(struct duet_vcpu *vcpu)
-{
-	preempt_disable();
-	duet_ops->vcpu_put(vcpu);
-	preempt_notifier_unregister(&vcpu->notifier);
-	preempt_enable();
-}
 
 void duet_vcpu_free(struct duet_vcpu *vcpu)
 {
@@ -114,7 +65,7 @@ static struct duet_vcpu *duet_vcpu_create(struct duet_vm *vm, u32 id)
 	vcpu->cpuid.maxphyaddr = 36;
 	mutex_init(&vcpu->mutex);
 	rcuwait_init(&vcpu->wait);
-	preempt_notifier_init(&vcpu->notifier, &duet_preempt_ops);
+	duet_init_load(vcpu);
 
 	r = duet_vcpu_pages(vcpu);
 	if (r)

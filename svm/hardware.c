@@ -12,6 +12,7 @@
 #include <asm/msr.h>
 #include <asm/pgtable.h>
 #include <asm/processor.h>
+#include "svm/instructions.h"
 #include "svm/svm.h"
 #include "uapi/duet.h"
 
@@ -239,10 +240,7 @@ void svm_cpu_off(void)
 	 * without SVM nothing sets GIF again. It faults if SVM went off in
 	 * an NMI since we looked; GIF is 1 then.
 	 */
-	asm goto("1: stgi\n\t"
-		 _ASM_EXTABLE(1b, %l[off])
-		 : : : "memory" : off);
-off:
+	svm_stgi();
 	wrmsrl(MSR_VM_HSAVE_PA, 0);
 	wrmsrl(MSR_EFER, efer & ~EFER_SVME);
 }

@@ -6,7 +6,6 @@
  */
 #include <linux/hw_breakpoint.h>
 #include <linux/percpu.h>
-#include <asm/asm.h>
 #include <asm/cpufeature.h>
 #include <asm/debugreg.h>
 #include <asm/mce.h>
@@ -16,6 +15,7 @@
 #include <asm/special_insns.h>
 #include <asm/trapnr.h>
 #include "common/irqchip.h"
+#include "svm/instructions.h"
 #include "svm/svm.h"
 
 /* These groups the loop moves itself, after each exit. */
@@ -243,9 +243,7 @@ again:
  */
 static void svm_save_host(struct svm_vcpu *svm)
 {
-	asm volatile("1: vmsave %%rax\n2:\n"
-		     _ASM_EXTABLE(1b, 2b)
-		     : : "a" (svm->entry.host_state_pa) : "memory");
+	svm_vmsave(svm->entry.host_state_pa);
 }
 
 /* What the host's interrupt handlers depend on becomes the guest's... */
