@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The guest's time-stamp counter: host TSC plus an offset, the same one for
- * all vCPUs whose counters were written to agree. Called by msr.c, vCPU
- * creation and the local APIC's timer.
+ * all vCPUs whose counters were written to agree. Its rate is the host's:
+ * TSC scaling is not used. Called by msr.c, vCPU creation, the ioctls on the
+ * TSC, the local APIC's timer and, after suspend, pvclock.c.
  */
+#include <linux/errno.h>
+#include <linux/math64.h>
 #include <linux/spinlock.h>
 #include <asm/tsc.h>
 #include "common/irqchip.h"
@@ -44,7 +47,7 @@ static void set_offset(struct duet_vcpu *vcpu, u64 offset)
  */
 static u64 synchronized_offset(struct duet_vcpu *vcpu, u64 value)
 {
-	u64 second = 1000ULL * (vcpu->tsc_khz ? vcpu->tsc_khz : tsc_khz);
+	u64 second = 1000ULL * tsc_khz;
 	struct duet_vm *vm = vcpu->vm;
 	u64 now, offset, expected;
 	unsigned long flags;
@@ -86,4 +89,51 @@ void duet_set_tsc_adjust(struct duet_vcpu *vcpu, u64 value, bool host)
 	vcpu->msrs.tsc_adjust = value;
 	if (!host)
 		set_offset(vcpu, vcpu->tsc_offset + delta);
+}
+
+void duet_set_tsc_offset(struct duet_vcpu *vcpu, u64 offset)
+{
+	struct duet_vm *vm = vcpu->vm;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&vm->tsc_lock, flags);
+	vm->tsc_last_host = rdtsc();
+	vm->tsc_last_write = vm->tsc_last_host + offset;
+	vm->tsc_last_offset = offset;
+	raw_spin_unlock_irqrestore(&vm->tsc_lock, flags);
+	set_offset(vcpu, offset);
+}
+
+/*
+ * Nobody is in KVM_RUN: the threads are frozen, so their vCPUs' fields are
+ * ours to write.
+ */
+void duet_tsc_went_back(struct duet_vm *vm, u64 by)
+{
+	struct duet_vcpu *vcpu;
+	unsigned long flags;
+	u32 i;
+
+	raw_spin_lock_irqsave(&vm->tsc_lock, flags);
+	vm->tsc_last_host -= by;
+	vm->tsc_last_offset += by;
+	raw_spin_unlock_irqrestore(&vm->tsc_lock, flags);
+	duet_for_each_vcpu(i, vcpu, vm) {
+		WRITE_ONCE(vcpu->tsc_offset, vcpu->tsc_offset + by);
+		duet_wrote(vcpu, DUET_ST_TSC);
+		duet_request(vcpu, DUET_REQ_TIMER);
+	}
+}
+
+/* Without scaling a rate is good if it is the host's, as far as KVM looks. */
+#define TOLERANCE_PPM	250
+
+int duet_check_tsc_khz(u32 *khz)
+{
+	if (!*khz)
+		*khz = tsc_khz;
+	if (*khz < div_u64((u64)tsc_khz * (1000000 - TOLERANCE_PPM), 1000000) ||
+	    *khz > div_u64((u64)tsc_khz * (1000000 + TOLERANCE_PPM), 1000000))
+		return -EINVAL;
+	return 0;
 }

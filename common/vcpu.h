@@ -316,6 +316,18 @@ long duet_hypercall(struct duet_vcpu *vcpu, bool wide);
 u64 duet_guest_tsc(struct duet_vcpu *vcpu);
 /** duet_set_guest_tsc() - as by WRMSR(IA32_TSC) or an ioctl, with sync */
 void duet_set_guest_tsc(struct duet_vcpu *vcpu, u64 value, bool host);
+/** duet_set_tsc_offset() - KVM_VCPU_TSC_OFFSET: guest TSC minus host TSC */
+void duet_set_tsc_offset(struct duet_vcpu *vcpu, u64 offset);
+/**
+ * duet_tsc_went_back() - the host's TSC counts from a lower value since resume
+ * Context: no vCPU's thread runs (syscore resume); interrupts off.
+ */
+void duet_tsc_went_back(struct duet_vm *vm, u64 by);
+/**
+ * duet_check_tsc_khz() - KVM_SET_TSC_KHZ: 0 is made the host's rate
+ * Return: 0, -EINVAL: the TSC does not count at that rate.
+ */
+int duet_check_tsc_khz(u32 *khz);
 /** duet_set_tsc_adjust() - as by WRMSR(IA32_TSC_ADJUST) or an ioctl */
 void duet_set_tsc_adjust(struct duet_vcpu *vcpu, u64 value, bool host);
 

@@ -8,6 +8,7 @@
 #ifndef DUET_COMMON_VM_H
 #define DUET_COMMON_VM_H
 
+#include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
 #include <linux/srcu.h>
@@ -28,6 +29,7 @@ struct duet_irqchip;
  * (duet_vcpu_ops.vm_size).
  */
 struct duet_vm {
+	struct list_head link;			/* duet_hardware_lock */
 	struct mm_struct *mm;			/* c: holds mm_count */
 	refcount_t users;			/* a: fds */
 	struct mutex lock;

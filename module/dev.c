@@ -53,6 +53,7 @@ int duet_check_extension(struct duet_vm *vm, long cap)
 	case KVM_CAP_IOEVENTFD_ANY_LENGTH:
 	case KVM_CAP_KVMCLOCK_CTRL:
 	case KVM_CAP_SET_BOOT_CPU_ID:
+	case KVM_CAP_VCPU_ATTRIBUTES:
 		return 1;
 	case KVM_CAP_XCRS:
 		return boot_cpu_has(X86_FEATURE_XSAVE);

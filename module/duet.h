@@ -22,6 +22,12 @@ int duet_hardware_get(void);
 /** duet_hardware_put() - one VM less: the last one switches all CPUs off */
 void duet_hardware_put(void);
 
+/** duet_hardware_list() / duet_hardware_unlist() - VMs whose clocks suspend
+ * re-bases; between duet_hardware_get() and _put()
+ */
+void duet_hardware_list(struct duet_vm *vm);
+void duet_hardware_unlist(struct duet_vm *vm);
+
 DECLARE_PER_CPU(bool, duet_cpu_is_on);
 
 /* dev.c */

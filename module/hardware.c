@@ -20,6 +20,7 @@ DEFINE_PER_CPU(bool, duet_cpu_is_on);
 /* duet_users: VMs. Both under duet_hardware_lock, taken inside cpus_read_lock. */
 static DEFINE_MUTEX(duet_hardware_lock);
 static unsigned int duet_users;
+static LIST_HEAD(duet_vms);	/* those that are complete; duet_hardware_lock */
 static enum cpuhp_state duet_cpuhp;
 
 static int duet_cpu_on_local(void)
@@ -216,17 +217,43 @@ static int duet_cpu_offline(unsigned int cpu)
 	return 0;
 }
 
-/* Suspend: all CPUs but one went through hotplug; interrupts are off. */
+void duet_hardware_list(struct duet_vm *vm)
+{
+	mutex_lock(&duet_hardware_lock);
+	list_add_tail(&vm->link, &duet_vms);
+	mutex_unlock(&duet_hardware_lock);
+}
+
+void duet_hardware_unlist(struct duet_vm *vm)
+{
+	mutex_lock(&duet_hardware_lock);
+	list_del(&vm->link);
+	mutex_unlock(&duet_hardware_lock);
+}
+
+/*
+ * Suspend: all CPUs but one went through hotplug; interrupts are off. Threads
+ * are frozen where they go to user space, with no mutex: nobody changes the
+ * list. This comes before the host's timekeeping stops, and after it goes on.
+ */
 static int duet_suspend(DUET_SYSCORE_ARG)
 {
+	struct duet_vm *vm;
+
+	list_for_each_entry(vm, &duet_vms, link)
+		duet_clock_suspend(vm);
 	duet_cpu_off_local();
 	return 0;
 }
 
 static void duet_resume(DUET_SYSCORE_ARG)
 {
+	struct duet_vm *vm;
+
 	if (duet_users && duet_cpu_on_local())
 		pr_err("virtualization did not come back after suspend\n");
+	list_for_each_entry(vm, &duet_vms, link)
+		duet_clock_resume(vm);
 }
 
 DUET_SYSCORE_OPS(duet_syscore) = {

@@ -350,6 +350,52 @@ static long vcpu_get_tsc_khz(void *object, void *arg)
 	return vcpu->tsc_khz;
 }
 
+static long vcpu_set_tsc_khz(void *object, void *arg)
+{
+	struct duet_vcpu *vcpu = object;
+	u32 khz = (unsigned long)arg;
+	int r = duet_check_tsc_khz(&khz);
+
+	if (!r)
+		vcpu->tsc_khz = khz;
+	return r;
+}
+
+/* There is one: what is added to the host's TSC. */
+static bool is_tsc_offset(const struct kvm_device_attr *attr)
+{
+	return attr->group == KVM_VCPU_TSC_CTRL &&
+		attr->attr == KVM_VCPU_TSC_OFFSET;
+}
+
+static long vcpu_has_attr(void *object, void *data)
+{
+	return is_tsc_offset(data) ? 0 : -ENXIO;
+}
+
+static long vcpu_get_attr(void *object, void *data)
+{
+	struct kvm_device_attr *attr = data;
+	struct duet_vcpu *vcpu = object;
+
+	if (!is_tsc_offset(attr))
+		return -ENXIO;
+	return put_user(vcpu->tsc_offset, (u64 __user *)attr->addr);
+}
+
+static long vcpu_set_attr(void *object, void *data)
+{
+	struct kvm_device_attr *attr = data;
+	u64 offset;
+
+	if (!is_tsc_offset(attr))
+		return -ENXIO;
+	if (get_user(offset, (u64 __user *)attr->addr))
+		return -EFAULT;
+	duet_set_tsc_offset(object, offset);
+	return 0;
+}
+
 /* No capability of KVM's belongs to one vCPU here. */
 static long vcpu_enable_cap(void *object, void *data)
 {
@@ -399,6 +445,10 @@ static const struct duet_ioctl duet_vcpu_ioctls[] = {
 	RAW(KVM_NMI, NONE, vcpu_nmi),
 	RAW(KVM_SET_SIGNAL_MASK, VCPU, vcpu_set_signal_mask),
 	RAW(KVM_GET_TSC_KHZ, VCPU, vcpu_get_tsc_khz),
+	RAW(KVM_SET_TSC_KHZ, VCPU, vcpu_set_tsc_khz),
+	ROW(KVM_HAS_DEVICE_ATTR, VCPU, vcpu_has_attr),
+	ROW(KVM_GET_DEVICE_ATTR, VCPU_LOADED, vcpu_get_attr),
+	ROW(KVM_SET_DEVICE_ATTR, VCPU_LOADED, vcpu_set_attr),
 	ROW(KVM_ENABLE_CAP, VCPU, vcpu_enable_cap),
 	RAW(KVM_KVMCLOCK_CTRL, VCPU, vcpu_kvmclock_ctrl),
 	RAW(KVM_GET_STATS_FD, NONE, vcpu_get_stats_fd),

@@ -26,6 +26,7 @@ static void duet_vm_destroy(struct duet_vm *vm)
 	 * First what fires by itself, the mmu_notifier included: the mm may
 	 * outlive the VM, and an invalidation asks every vCPU for a flush.
 	 */
+	duet_hardware_unlist(vm);
 	duet_irqchip_destroy(vm);
 	duet_pager_destroy(vm);
 	for (i = 0; i < vm->nr_vcpus; i++)
@@ -86,6 +87,7 @@ static struct duet_vm *duet_vm_create(void)
 	r = duet_pager_init(vm);
 	if (r)
 		goto err_memslots;
+	duet_hardware_list(vm);
 	return vm;
 
 err_memslots:
@@ -318,6 +320,24 @@ static long vm_enable_cap(void *object, void *data)
 	}
 }
 
+static long vm_set_tsc_khz(void *object, void *arg)
+{
+	u32 khz = (unsigned long)arg;
+	struct duet_vm *vm = object;
+	int r = duet_check_tsc_khz(&khz);
+
+	if (!r)
+		vm->tsc_khz = khz;
+	return r;
+}
+
+static long vm_get_tsc_khz(void *object, void *arg)
+{
+	struct duet_vm *vm = object;
+
+	return vm->tsc_khz;
+}
+
 static long vm_get_clock(void *object, void *data)
 {
 	duet_clock_get(object, data);
@@ -362,6 +382,8 @@ static const struct duet_ioctl duet_vm_ioctls[] = {
 	ROW(KVM_ENABLE_CAP, VM, vm_enable_cap),
 	ROW(KVM_GET_CLOCK, NONE, vm_get_clock),
 	ROW(KVM_SET_CLOCK, VM, vm_set_clock),
+	RAW(KVM_SET_TSC_KHZ, VM, vm_set_tsc_khz),
+	RAW(KVM_GET_TSC_KHZ, VM, vm_get_tsc_khz),
 	RAW(KVM_GET_STATS_FD, NONE, vm_get_stats_fd),
 };
 

@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "apic.h"
+#include "clock.h"
 #include "tap.h"
 
 #define VEC_PING	0x70
@@ -444,42 +445,10 @@ static void sti_hlt(void)
 	REQUIRE_EQ(hlt_rip, (uintptr_t)smp_hlt_end);
 }
 
-/* The clock in memory: Documentation/virt/kvm/x86/msr.rst. */
-#define MSR_SYSTEM_TIME	0x4b564d01
-#define MSR_WALL_CLOCK	0x4b564d00
-
-struct time_info {
-	volatile uint32_t version;
-	uint32_t pad;
-	volatile uint64_t tsc, ns;
-	volatile uint32_t mul;
-	volatile int8_t shift;
-	volatile uint8_t flags;
-	uint8_t pad2[2];
-} __attribute__((packed, aligned(32)));
-
 static struct time_info clocks[2];
 static volatile uint32_t wall[3] __attribute__((aligned(16)));
 static volatile uint64_t last_ns;
 static volatile unsigned int reads[2];
-
-static uint64_t clock_ns(const struct time_info *t)
-{
-	uint64_t ticks, ns;
-	uint32_t version;
-
-	do {
-		do {
-			version = t->version;
-		} while (version & 1);
-		asm volatile("lfence" : : : "memory");
-		ticks = rdtsc() - t->tsc;
-		ticks = t->shift < 0 ? ticks >> -t->shift : ticks << t->shift;
-		ns = t->ns + (uint64_t)((unsigned __int128)ticks * t->mul >> 32);
-		asm volatile("lfence" : : : "memory");
-	} while (version != t->version);
-	return ns;
-}
 
 /* Whoever reads later must not read less. */
 static void guest_clock(unsigned int id)

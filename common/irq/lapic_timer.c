@@ -9,6 +9,7 @@
 #include <linux/ktime.h>
 #include <linux/limits.h>
 #include <linux/math64.h>
+#include <asm/tsc.h>
 #include "common/compat.h"
 #include "common/irq/irq.h"
 
@@ -27,7 +28,7 @@ static u32 timer_mode(const struct duet_lapic *l)
  */
 static u64 ns_to_deadline(struct duet_lapic *l, u64 deadline)
 {
-	u32 khz = max_t(u32, READ_ONCE(l->vcpu->tsc_khz), 1);
+	u32 khz = max_t(u32, tsc_khz, 1);
 	u64 now = duet_guest_tsc(l->vcpu);
 	u64 cycles;
 

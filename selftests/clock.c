@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Rule: the guest's TSC counts at the rate that KVM_GET_TSC_KHZ gives, from
+ * where user space puts it, the same for all vCPUs that were put together; it
+ * and the guest's clock never go back, the host's suspend included, and the
+ * guest is told when it stood still.
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+
+#include "apic.h"
+#include "clock.h"
+#include "tap.h"
+
+static struct time_info clocks[2];
+static volatile uint64_t seen_tsc, seen_ns;
+static volatile unsigned int count[256];
+static volatile bool stop;
+
+static struct vcpu *start(unsigned int flags, void (*fn)(void))
+{
+	struct vcpu *v = vcpu_create(vm_create(flags), 0);
+
+	vcpu_start(v, fn);
+	return v;
+}
+
+static void guest_tsc(void)
+{
+	for (;;) {
+		seen_tsc = rdtsc();
+		guest_sync(1);
+	}
+}
+
+/* Rates. */
+static void rates(void)
+{
+	struct vcpu *v = start(0, guest_tsc);
+	long khz = must(v->fd, KVM_GET_TSC_KHZ, 0);
+	long near = khz + khz / 10000, far = khz - khz / 1000;
+	struct vcpu *w;
+
+	if (check_extension(v->vm->kvm, KVM_CAP_TSC_CONTROL))
+		skip("this CPU can scale the TSC");
+	REQUIRE_EQ(check_extension(v->vm->kvm, KVM_CAP_GET_TSC_KHZ), 1);
+	REQUIRE_EQ(must(v->vm->fd, KVM_GET_TSC_KHZ, 0), khz);
+	/* Another machine's crystal: within 250 ppm it is the same rate. */
+	must(v->fd, KVM_SET_TSC_KHZ, near);
+	REQUIRE_EQ(must(v->fd, KVM_GET_TSC_KHZ, 0), near);
+	must_fail(v->fd, KVM_SET_TSC_KHZ, far, EINVAL);
+	must(v->fd, KVM_SET_TSC_KHZ, 0);
+	REQUIRE_EQ(must(v->fd, KVM_GET_TSC_KHZ, 0), khz);
+	must(v->vm->fd, KVM_SET_TSC_KHZ, near);
+	w = vcpu_create(v->vm, 1);
+	REQUIRE_EQ(must(w->fd, KVM_GET_TSC_KHZ, 0), near);
+	if (device_is_duet()) {	/* KVM says yes, and counts otherwise */
+		must_fail(v->vm->fd, KVM_SET_TSC_KHZ, far, EINVAL);
+		must_fail(v->vm->fd, KVM_SET_TSC_KHZ, 2 * khz, EINVAL);
+		must_fail(v->fd, KVM_SET_TSC_KHZ, 2 * khz, EINVAL);
+		REQUIRE_EQ(must(v->fd, KVM_GET_TSC_KHZ, 0), khz);
+	}
+	must(v->vm->fd, KVM_SET_TSC_KHZ, 0);
+	REQUIRE_EQ(must(v->vm->fd, KVM_GET_TSC_KHZ, 0), khz);
+}
+
+/* KVM_VCPU_TSC_OFFSET. */
+static uint64_t offset_get(struct vcpu *v)
+{
+	uint64_t offset = 0;
+	struct kvm_device_attr a = {
+		.group = KVM_VCPU_TSC_CTRL, .attr = KVM_VCPU_TSC_OFFSET,
+		.addr = (uintptr_t)&offset,
+	};
+
+	must(v->fd, KVM_GET_DEVICE_ATTR, &a);
+	return offset;
+}
+
+static void offset_set(struct vcpu *v, uint64_t offset)
+{
+	struct kvm_device_attr a = {
+		.group = KVM_VCPU_TSC_CTRL, .attr = KVM_VCPU_TSC_OFFSET,
+		.addr = (uintptr_t)&offset,
+	};
+
+	must(v->fd, KVM_SET_DEVICE_ATTR, &a);
+}
+
+static void tsc_is_offset(struct vcpu *v)
+{
+	uint64_t offset = offset_get(v), before, after;
+
+	before = rdtsc() + offset;
+	expect_sync(v, 1);
+	after = rdtsc() + offset;
+	REQUIRE(seen_tsc - before <= after - before, "%#llx, %#llx, %#llx",
+		(unsigned long long)before, (unsigned long long)seen_tsc,
+		(unsigned long long)after);
+}
+
+static void offsets(void)
+{
+	struct vcpu *v = start(0, guest_tsc), *w = vcpu_create(v->vm, 1);
+	struct kvm_device_attr a = { .group = KVM_VCPU_TSC_CTRL };
+	struct kvm_clock_data clock;
+
+	REQUIRE_EQ(check_extension(v->vm->fd, KVM_CAP_VCPU_ATTRIBUTES), 1);
+	must(v->fd, KVM_HAS_DEVICE_ATTR, &a);
+	must_fail(v->fd, KVM_GET_DEVICE_ATTR, &a, EFAULT);
+	must_fail(v->fd, KVM_SET_DEVICE_ATTR, &a, EFAULT);
+	a.attr = 7;
+	must_fail(v->fd, KVM_HAS_DEVICE_ATTR, &a, ENXIO);
+	must_fail(v->fd, KVM_GET_DEVICE_ATTR, &a, ENXIO);
+	must_fail(v->fd, KVM_SET_DEVICE_ATTR, &a, ENXIO);
+	a.attr = 0;
+	a.group = 7;
+	must_fail(v->fd, KVM_HAS_DEVICE_ATTR, &a, ENXIO);
+
+	REQUIRE_EQ(offset_get(v), offset_get(w), "created together");
+	tsc_is_offset(v);
+	offset_set(v, 0x123456789abcull);
+	REQUIRE_EQ(offset_get(v), 0x123456789abcull);
+	tsc_is_offset(v);
+	offset_set(v, -rdtsc());	/* as after RESET */
+	tsc_is_offset(v);
+	REQUIRE(seen_tsc < 1ull << 40);
+	/* The other one, by KVM_SET_MSRS, joins it. */
+	if (device_is_duet()) {	/* KVM takes the offset of the first write */
+		msr_set(w, MSR_TSC, rdtsc() + offset_get(v));
+		REQUIRE_EQ(offset_get(w), offset_get(v));
+	}
+	offset_set(v, 5000);
+	offset_set(w, 5000);
+	must(v->vm->fd, KVM_GET_CLOCK, &clock);
+	if (clock.flags & KVM_CLOCK_HOST_TSC)
+		REQUIRE(clock.flags & KVM_CLOCK_TSC_STABLE, "%#x", clock.flags);
+}
+
+/* A deadline is a value of the guest's TSC: it moves along. */
+static void guest_taken(struct trap *t)
+{
+	count[t->vector]++;
+	apic_eoi();
+}
+
+static void guest_deadline(void)
+{
+	guest_handlers[0x43] = guest_taken;
+	apic_enable();
+	apic_write(APIC_LVT_TIMER, APIC_DEADLINE | 0x43);
+	wrmsr(MSR_TSC_DEADLINE, rdtsc() + (1ull << 44));
+	sti();
+	guest_sync(1);
+	while (!count[0x43])
+		asm volatile("pause");
+	guest_done();
+}
+
+static void deadline(void)
+{
+	struct vcpu *v = start(VM_IRQCHIP, guest_deadline);
+	struct kvm_cpuid2 *c = supported_cpuid(v->vm->kvm);
+
+	if (!device_is_duet())
+		skip("KVM does not look at the timer again");
+	cpuid_find(c, 1, 0)->ecx |= 1u << 24;
+	must(v->fd, KVM_SET_CPUID2, c);
+	expect_sync(v, 1);
+	REQUIRE_EQ(count[0x43], 0);
+	offset_set(v, offset_get(v) + (1ull << 44));
+	expect_done(v);
+}
+
+/* KVM_KVMCLOCK_CTRL: once, until the guest takes it back. */
+static void guest_told(void)
+{
+	guest_sync(1);
+	wrmsr(MSR_SYSTEM_TIME, (uintptr_t)&clocks[0] | 1);
+	GUEST_EQ(clocks[0].flags & TIME_STOPPED, 0);
+	guest_sync(2);
+	GUEST_EQ(clocks[0].flags & TIME_STOPPED, TIME_STOPPED);
+	clocks[0].flags &= ~TIME_STOPPED;
+	guest_sync(3);
+	GUEST_EQ(clocks[0].flags & TIME_STOPPED, 0);
+	guest_done();
+}
+
+static void told(void)
+{
+	struct vcpu *v = start(0, guest_told);
+	struct kvm_clock_data clock = { .clock = 1000000000000ull };
+
+	REQUIRE_EQ(check_extension(v->vm->kvm, KVM_CAP_KVMCLOCK_CTRL), 1);
+	expect_sync(v, 1);
+	must_fail(v->fd, KVM_KVMCLOCK_CTRL, 0, EINVAL);
+	expect_sync(v, 2);
+	must(v->fd, KVM_KVMCLOCK_CTRL, 0);
+	expect_sync(v, 3);
+	must(v->vm->fd, KVM_SET_CLOCK, &clock);	/* written anew, without it */
+	expect_done(v);
+}
+
+/* Suspend: one vCPU stands in user space, one spins in the guest. */
+static void guest_before_after(void)
+{
+	uint64_t tsc, ns;
+
+	wrmsr(MSR_SYSTEM_TIME, (uintptr_t)&clocks[0] | 1);
+	ns = clock_ns(&clocks[0]);
+	tsc = rdtsc();
+	guest_sync(1);
+	seen_ns = clock_ns(&clocks[0]);
+	seen_tsc = rdtsc();
+	GUEST_REQUIRE(seen_tsc >= tsc);
+	GUEST_REQUIRE(seen_ns >= ns);
+	GUEST_EQ(clocks[0].flags & TIME_STOPPED, TIME_STOPPED);
+	guest_sync(2);
+	stop = true;
+	guest_done();
+}
+
+static volatile uint64_t spins;
+
+static void guest_spins(void)
+{
+	uint64_t tsc = 0, ns = 0, now;
+
+	wrmsr(MSR_SYSTEM_TIME, (uintptr_t)&clocks[1] | 1);
+	while (!stop) {
+		now = rdtsc();
+		GUEST_REQUIRE(now >= tsc);
+		tsc = now;
+		now = clock_ns(&clocks[1]);
+		GUEST_REQUIRE(now >= ns);
+		ns = now;
+		spins++;
+	}
+	guest_done();
+}
+
+static void *run_spins(void *v)
+{
+	int r;
+
+	do {
+		r = vcpu_run(v);	/* suspend is a signal to it */
+	} while (r == -EINTR);
+	REQUIRE(ucall_get(v));
+	return NULL;
+}
+
+static bool put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+	bool ok = fd >= 0 && write(fd, text, strlen(text)) > 0;
+
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+static void suspended(void)
+{
+	struct vcpu *v, *w;
+	struct kvm_clock_data before, after;
+	pthread_t thread;
+	uint64_t n;
+
+	if (!put("/sys/power/pm_test", "core"))
+		skip("this kernel has no /sys/power/pm_test");
+	put("/sys/module/suspend/parameters/pm_test_delay", "1");
+	v = start(0, guest_before_after);
+	w = vcpu_create(v->vm, 1);
+	vcpu_start(w, guest_spins);
+	vcpu_open(w);
+	pthread_create(&thread, NULL, run_spins, w);
+	while (!spins)
+		usleep(1000);
+	expect_sync(v, 1);
+	must(v->vm->fd, KVM_GET_CLOCK, &before);
+	REQUIRE(put("/sys/power/state", "mem"), "suspend: %s", strerror(errno));
+	must(v->vm->fd, KVM_GET_CLOCK, &after);
+	REQUIRE(after.clock > before.clock);
+	expect_sync(v, 2);
+	REQUIRE(seen_ns >= before.clock);
+	must(v->vm->fd, KVM_GET_CLOCK, &after);
+	REQUIRE(seen_ns <= after.clock);
+	n = spins;
+	while (spins == n)
+		usleep(1000);
+	expect_done(v);
+	pthread_join(thread, NULL);
+	put("/sys/power/pm_test", "none");
+}
+
+static const struct test tests[] = {
+	{ "KVM_SET_TSC_KHZ: the host's rate, and no other", rates },
+	{ "KVM_VCPU_TSC_OFFSET is what the guest sees, and can be set", offsets },
+	{ "a TSC deadline moves with the offset", deadline },
+	{ "KVM_KVMCLOCK_CTRL tells the guest, once", told },
+	{ "TSC and clock do not go back when the host is suspended", suspended },
+};
+
+int main(void)
+{
+	return tap_main(tests, ARRAY_SIZE(tests), 30);
+}
