@@ -508,7 +508,7 @@ static void supported_leaves(struct leaf_list *list)
 	memcpy(&e->edx, KVM_SIGNATURE + 8, 4);
 	e = new_leaf(list, KVM_CPUID_FEATURES, 0);
 	e->eax = BIT(KVM_FEATURE_NOP_IO_DELAY) | BIT(KVM_FEATURE_PV_UNHALT) |
-		BIT(KVM_FEATURE_PV_SEND_IPI);
+		BIT(KVM_FEATURE_PV_SEND_IPI) | BIT(KVM_FEATURE_PV_EOI);
 	if (duet_clock_usable())
 		e->eax |= BIT(KVM_FEATURE_CLOCKSOURCE) |
 			BIT(KVM_FEATURE_CLOCKSOURCE2) |

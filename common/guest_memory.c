@@ -157,6 +157,17 @@ int duet_write_guest(struct duet_vm *vm, gpa_t gpa, const void *data,
 	return 0;
 }
 
+int duet_write_guest_atomic(struct duet_vm *vm, gpa_t gpa, const void *data,
+			    size_t len)
+{
+	int r;
+
+	pagefault_disable();
+	r = duet_write_guest(vm, gpa, data, len);
+	pagefault_enable();
+	return r;
+}
+
 static int duet_cmpxchg16_user(void __user *p, u64 *old, const u64 *new)
 {
 	u8 done = 0;

@@ -108,9 +108,10 @@ int duet_lapic_set_base(struct duet_vcpu *vcpu, u64 value, bool host);
 int duet_lapic_msr_read(struct duet_vcpu *vcpu, u32 index, u64 *value);
 int duet_lapic_msr_write(struct duet_vcpu *vcpu, u32 index, u64 value);
 /**
- * duet_lapic_mmio_waits() - would duet_lapic_mmio() take long with this value?
+ * duet_lapic_mmio_waits() - is this access not for the backend's loop?
  *
- * An IPI to many has to visit all vCPUs: not with interrupts off.
+ * An IPI to many has to visit all vCPUs: not with interrupts off. A register
+ * that is read while a PV EOI is due is not what it will be.
  */
 bool duet_lapic_mmio_waits(struct duet_vcpu *vcpu, gpa_t gpa, u32 value,
 			   bool write);
@@ -178,6 +179,20 @@ void duet_lapic_sync_tpr(struct duet_vcpu *vcpu, u8 cr8);
  */
 long duet_lapic_pv_ipi(struct duet_vcpu *vcpu, u64 low, u64 high, u32 first,
 		       u32 icr, bool wide);
+
+/**
+ * duet_pv_eoi_offer() - let the guest end its interrupt without an exit
+ * Context: vCPU thread, right before an entry; interrupts may be off.
+ */
+void duet_pv_eoi_offer(struct duet_vcpu *vcpu);
+/**
+ * duet_pv_eoi_sync() - vcpu->pv_eoi: has it? and take the offer back
+ * Context: vCPU thread, after the backend's loop, before anything looks at the
+ * local APIC; may sleep.
+ */
+void duet_pv_eoi_sync(struct duet_vcpu *vcpu);
+/** duet_pv_eoi_enable() - MSR_KVM_PV_EOI_EN: 0 or 1 (#GP); may sleep */
+int duet_pv_eoi_enable(struct duet_vcpu *vcpu, u64 value);
 
 /** duet_lapic_accept_events() - pending INIT and SIPI into MP state
  * Return: true if the MP state changed. vCPU thread, loaded.

@@ -88,14 +88,16 @@ unsigned long duet_gfn_to_hva(struct duet_vm *vm, gfn_t gfn, bool *writable);
  * Access to guest-physical memory, across pages. Return 0, or -EFAULT if a
  * byte is not in a slot (writing: in a read-only one) or its user memory
  * cannot be had. Context: srcu read side, may sleep; the vCPU's mm is
- * current->mm. The _atomic one may be called with interrupts off and fails
- * where it would have to sleep.
+ * current->mm. The _atomic ones may be called with interrupts off and fail
+ * where they would have to sleep.
  */
 int duet_read_guest(struct duet_vm *vm, gpa_t gpa, void *data, size_t len);
 int duet_write_guest(struct duet_vm *vm, gpa_t gpa, const void *data,
 		     size_t len);
 int duet_read_guest_atomic(struct duet_vm *vm, gpa_t gpa, void *data,
 			   size_t len);
+int duet_write_guest_atomic(struct duet_vm *vm, gpa_t gpa, const void *data,
+			    size_t len);
 
 /**
  * duet_cmpxchg_guest() - atomic compare and exchange of 1, 2, 4, 8, 16 bytes

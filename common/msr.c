@@ -396,6 +396,19 @@ static int clock_set(struct duet_vcpu *vcpu, u32 index, u64 value, bool host)
 	return 0;
 }
 
+static int pv_eoi_get(struct duet_vcpu *vcpu, u32 index, u64 *value, bool host)
+{
+	*value = vcpu->msrs.kvm_pv_eoi;
+	return !host && !(vcpu->cpuid.pv_features & BIT(KVM_FEATURE_PV_EOI));
+}
+
+static int pv_eoi_set(struct duet_vcpu *vcpu, u32 index, u64 value, bool host)
+{
+	if (!host && !(vcpu->cpuid.pv_features & BIT(KVM_FEATURE_PV_EOI)))
+		return 1;
+	return duet_pv_eoi_enable(vcpu, value);
+}
+
 /*
  * The table, sorted by index. "0 ..." rows are registers that guests touch
  * without asking CPUID first; they have the values of a machine on which the
@@ -452,6 +465,7 @@ static const struct msr_row msr_table[] = {
 	{ RANGE(APIC_BASE_MSR, X2APIC_LAST), RW(x2apic), .slow = true },
 	{ ONE(MSR_IA32_XSS), RW(host_zero) },
 	{ RANGE(MSR_KVM_WALL_CLOCK_NEW, MSR_KVM_SYSTEM_TIME_NEW), RW(clock) },
+	{ ONE(MSR_KVM_PV_EOI_EN), RW(pv_eoi) },
 	{ ONE(MSR_EFER), RW(efer) },
 	{ RANGE(MSR_STAR, MSR_SYSCALL_MASK), RW(state) },
 	{ RANGE(MSR_FS_BASE, MSR_GS_BASE), RW(base) },

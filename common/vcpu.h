@@ -87,6 +87,7 @@ struct duet_vcpu {
 	int mode;				/* i: enum duet_mode */
 	int cpu;				/* loaded on, -1 if nowhere */
 	u8 outcome;				/* V: enum duet_outcome */
+	bool pv_eoi;				/* V: duet_pv_eoi_sync() is due */
 	hpa_t root;				/* V: pager's root table */
 	u64 tsc_offset;				/* V: guest TSC = host TSC + this */
 	struct duet_exit exit;			/* V */

@@ -150,6 +150,8 @@ out:
 	duet_leave_guest_mode(vcpu);
 	local_irq_enable();
 	preempt_enable();
+	if (unlikely(vcpu->pv_eoi))
+		duet_pv_eoi_sync(vcpu);
 	return 1;
 }
 

@@ -352,6 +352,7 @@ void duet_lapic_reset(struct duet_vcpu *vcpu, bool init)
 		atomic_set(&l->events, 0);
 	}
 	atomic_set(&l->errors, 0);
+	vcpu->msrs.kvm_pv_eoi = 0;
 	l->extint = -1;
 	duet_lapic_reset_regs(l);
 	duet_lapic_refresh(l);

@@ -235,8 +235,13 @@ bool duet_lapic_mmio_waits(struct duet_vcpu *vcpu, gpa_t gpa, u32 value,
 {
 	struct duet_lapic *l = vcpu->lapic;
 
+	if (!l)
+		return false;
 	/* The bits of the base do not matter: a false yes costs time only. */
-	return l && write && (gpa & ~PAGE_MASK) == APIC_ICR &&
+	if (!write)	/* ISR, PPR: duet_pv_eoi_sync() comes first */
+		return vcpu->pv_eoi && !((gpa ^ vcpu->msrs.apic_base) &
+					 GENMASK_ULL(51, 12));
+	return (gpa & ~PAGE_MASK) == APIC_ICR &&
 	       !icr_is_quick(value, duet_lapic_reg(l, APIC_ICR2) >> 24 == 0xff);
 }
 

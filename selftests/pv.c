@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Rule: what is offered to guests that know their hypervisor works, and harms
+ * nobody: an EOI that is a bit cleared in memory (MSR_KVM_PV_EOI_EN) is
+ * offered only if nothing waits for the real one, is taken note of before
+ * anything looks at the local APIC, and is state that can be saved.
+ */
+#include "apic.h"
+#include "tap.h"
+
+#define MSR_PV_EOI	0x4b564d04
+#define FEATURE_PV_EOI	(1u << 6)
+
+#define X2(reg)	(0x800 + (reg) / 16)
+
+static volatile uint32_t word __attribute__((aligned(64)));
+static volatile unsigned int count[256], skipped, written, offered_inside;
+static volatile bool strict;
+
+/* The guest's whole duty: clear the bit, or else write EOI. */
+static bool clear_bit(volatile uint32_t *w)
+{
+	bool was;
+
+	asm volatile("btrl $0, %0; setc %1" : "+m" (*w), "=r" (was) : : "cc");
+	return was;
+}
+
+static void end(void)
+{
+	if (clear_bit(&word)) {
+		skipped++;
+		return;
+	}
+	written++;
+	apic_eoi();
+}
+
+static void guest_taken(struct trap *t)
+{
+	count[t->vector]++;
+	end();
+}
+
+static uint32_t features(struct vcpu *v)
+{
+	struct kvm_cpuid2 *c = supported_cpuid(v->vm->kvm);
+	struct kvm_cpuid_entry2 *e = cpuid_find(c, 0x40000001, 0);
+
+	return e ? e->eax : 0;
+}
+
+static struct vcpu *start(void (*fn)(void))
+{
+	struct vcpu *v = vcpu_create(vm_create(VM_IRQCHIP), 0);
+	unsigned int i;
+
+	if (!(features(v) & FEATURE_PV_EOI))
+		fail("PV EOI is not offered");
+	strict = device_is_duet();
+	for (i = 32; i < 256; i++)
+		guest_handlers[i] = guest_taken;
+	vcpu_start(v, fn);
+	return v;
+}
+
+static void window(void)
+{
+	asm volatile("sti; nop; nop; nop; cli" : : : "memory");
+}
+
+static void guest_skips(void)
+{
+	unsigned int i;
+
+	apic_enable();
+	wrmsr(MSR_PV_EOI, (uintptr_t)&word | 1);
+	for (i = 0; i < 50; i++) {
+		apic_self_ipi(0x41);
+		window();
+		GUEST_EQ(count[0x41], i + 1);
+	}
+	/* KVM may leave out the first */
+	GUEST_REQUIRE(skipped >= (strict ? 50 : 49));
+	GUEST_EQ(apic_bit(APIC_ISR, 0x41), 0);
+	GUEST_EQ(apic_read(APIC_PPR), 0);
+	/* A lower one after it, with no exit of the handler's in between. */
+	apic_self_ipi(0x61);
+	window();
+	apic_self_ipi(0x31);
+	window();
+	GUEST_EQ(count[0x31], 1);
+	GUEST_EQ(word, 0);
+	/* Off. */
+	wrmsr(MSR_PV_EOI, 0);
+	written = 0;
+	apic_self_ipi(0x41);
+	window();
+	GUEST_EQ(written, 1);
+	GUEST_EQ(apic_bit(APIC_ISR, 0x41), 0);
+	guest_done();
+}
+
+static void skips(void)
+{
+	expect_done(start(guest_skips));
+}
+
+/* Both ends in x2APIC mode, where EOI and TPR are MSRs of the fast path. */
+static void guest_x2(struct trap *t)
+{
+	count[t->vector]++;
+	if (t->vector == 0x51) {
+		if (!clear_bit(&word))
+			wrmsr(X2(APIC_EOI), 0);
+		wrmsr(X2(APIC_TPR), 0x20);
+		GUEST_EQ(rdmsr(X2(APIC_PPR)), 0x20);
+		wrmsr(X2(APIC_TPR), 0);
+		return;
+	}
+	if (!clear_bit(&word))
+		wrmsr(X2(APIC_EOI), 0);
+}
+
+static void guest_x2apic(void)
+{
+	guest_handlers[0x51] = guest_handlers[0x31] = guest_x2;
+	apic_enable();
+	wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | 0x400);
+	wrmsr(MSR_PV_EOI, (uintptr_t)&word | 1);
+	wrmsr(0x83f, 0x51);
+	window();
+	GUEST_EQ(count[0x51], 1);
+	wrmsr(0x83f, 0x31);
+	window();
+	GUEST_EQ(count[0x31], 1);
+	wrmsr(0x83f, 0x51);
+	window();
+	GUEST_EQ(count[0x51], 2);
+	GUEST_EQ(rdmsr(X2(APIC_PPR)), 0);
+	guest_done();
+}
+
+static void x2apic(void)
+{
+	expect_done(start(guest_x2apic));
+}
+
+/* Who waits behind the one in service needs the real EOI. */
+static void guest_waits(void)
+{
+	apic_enable();
+	wrmsr(MSR_PV_EOI, (uintptr_t)&word | 1);
+	apic_self_ipi(0x41);
+	apic_self_ipi(0x61);
+	asm volatile("sti; nop; nop; nop; nop; nop; cli" : : : "memory");
+	GUEST_EQ(count[0x41] + count[0x61], 2);
+	GUEST_EQ(written, 1);		/* 0x61's */
+	GUEST_EQ(skipped, 1);		/* 0x41's */
+	guest_done();
+}
+
+static void waits(void)
+{
+	expect_done(start(guest_waits));
+}
+
+/* One that comes in the handler: a higher one nests, a lower one waits. */
+static void guest_nesting(struct trap *t)
+{
+	count[t->vector]++;
+	if (t->vector == 0x51) {
+		apic_self_ipi(0x61);
+		window();
+		GUEST_EQ(count[0x61], 1);
+		GUEST_EQ(apic_bit(APIC_ISR, 0x61), 0);
+		GUEST_EQ(apic_bit(APIC_ISR, 0x51), 1);
+		apic_self_ipi(0x41);
+		window();
+		GUEST_EQ(count[0x41], 0);
+	}
+	end();
+}
+
+static void guest_nests(void)
+{
+	guest_handlers[0x51] = guest_nesting;
+	apic_enable();
+	wrmsr(MSR_PV_EOI, (uintptr_t)&word | 1);
+	apic_self_ipi(0x51);
+	asm volatile("sti; nop; nop; nop; nop; nop; cli" : : : "memory");
+	GUEST_EQ(count[0x51], 1);
+	GUEST_EQ(count[0x61], 1);
+	GUEST_EQ(count[0x41], 1);
+	guest_done();
+}
+
+static void nests(void)
+{
+	expect_done(start(guest_nests));
+}
+
+/* Level-triggered ones: the IOAPIC has to hear of it. */
+static void guest_served(struct trap *t)
+{
+	if (++count[t->vector] == 2)
+		guest_sync(2);	/* the line falls */
+	end();
+}
+
+static void guest_level(void)
+{
+	guest_handlers[0x4a] = guest_served;
+	apic_enable();
+	pic_init(0x20, 0xffff);
+	wrmsr(MSR_PV_EOI, (uintptr_t)&word | 1);
+	ioapic_route(10, 0x4a | 1u << 15);
+	guest_sync(1);
+	asm volatile("sti; nop; nop; nop; nop; nop; cli" : : : "memory");
+	GUEST_EQ(count[0x4a], 2);
+	GUEST_EQ(skipped, 0);
+	GUEST_EQ(ioapic_read(0x10 + 2 * 10) >> 14 & 1, 0);
+	guest_done();
+}
+
+static void level(void)
+{
+	struct vcpu *v = start(guest_level);
+	struct kvm_irq_level l = { .irq = 10, .level = 1 };
+
+	expect_sync(v, 1);
+	must(v->vm->fd, KVM_IRQ_LINE, &l);
+	expect_sync(v, 2);
+	l.level = 0;
+	must(v->vm->fd, KVM_IRQ_LINE, &l);
+	expect_done(v);
+}
+
+/* An exit in the handler: user space sees no bit, and the whole ISR. */
+static void guest_leaving(struct trap *t)
+{
+	count[t->vector]++;
+	guest_sync(2);
+	offered_inside = word & 1;
+	end();
+}
+
+static void guest_leaves(void)
+{
+	guest_handlers[0x41] = guest_leaving;
+	apic_enable();
+	wrmsr(MSR_PV_EOI, (uintptr_t)&word | 1);
+	guest_sync(1);
+	apic_self_ipi(0x41);
+	window();
+	guest_sync(3);
+	GUEST_EQ(apic_bit(APIC_ISR, 0x41), 0);
+	guest_done();
+}
+
+static void leaves(void)
+{
+	struct vcpu *v = start(guest_leaves);
+	struct kvm_lapic_state l;
+
+	expect_sync(v, 1);
+	REQUIRE_EQ(msr_get(v, MSR_PV_EOI), (uintptr_t)&word | 1);
+	expect_sync(v, 2);
+	REQUIRE_EQ(word, 0);
+	must(v->fd, KVM_GET_LAPIC, &l);
+	REQUIRE_EQ(*(uint32_t *)(l.regs + APIC_ISR + 0x20), 2);
+	expect_sync(v, 3);
+	if (strict)	/* KVM waits for the next interrupt */
+		REQUIRE_EQ(offered_inside, 1);
+	must(v->fd, KVM_GET_LAPIC, &l);
+	REQUIRE_EQ(*(uint32_t *)(l.regs + APIC_ISR + 0x20), 0);
+	expect_done(v);
+}
+
+/* The page goes away under it. */
+#define FAR_GPA	0x10000000ul
+
+static void guest_far(struct trap *t)
+{
+	count[t->vector]++;
+	if (count[0x41] == 1) {
+		guest_sync(1);
+		apic_eoi();
+	} else if (count[0x41] == 2) {
+		apic_eoi();
+	} else if (!clear_bit((volatile uint32_t *)FAR_GPA)) {
+		apic_eoi();
+	} else {
+		skipped++;
+	}
+}
+
+static void guest_lost(void)
+{
+	guest_handlers[0x41] = guest_far;
+	apic_enable();
+	wrmsr(MSR_PV_EOI, FAR_GPA | 1);
+	apic_self_ipi(0x41);
+	window();
+	apic_self_ipi(0x41);
+	window();
+	GUEST_EQ(count[0x41], 2);
+	guest_sync(2);
+	apic_self_ipi(0x41);
+	window();
+	GUEST_EQ(count[0x41], 3);
+	if (strict)	/* KVM does not look for it again */
+		GUEST_EQ(skipped, 1);
+	GUEST_EQ(apic_bit(APIC_ISR, 0x41), 0);
+	guest_done();
+}
+
+static void lost(void)
+{
+	struct vcpu *v = start(guest_lost);
+	void *page = mem_alloc(PAGE, PAGE);
+
+	slot_set(v->vm, SLOT_FREE, 0, FAR_GPA, PAGE, page);
+	*(volatile char *)page = 0;
+	expect_sync(v, 1);
+	slot_set(v->vm, SLOT_FREE, 0, FAR_GPA, 0, page);
+	expect_sync(v, 2);
+	slot_set(v->vm, SLOT_FREE, 0, FAR_GPA, PAGE, page);
+	expect_done(v);
+}
+
+/* The register. */
+static void guest_register(void)
+{
+	uint64_t v;
+
+	GUEST_EQ(guest_rdmsr(MSR_PV_EOI, &v), -1);
+	GUEST_EQ(v, 0);
+	GUEST_EQ(guest_wrmsr(MSR_PV_EOI, 0x1003), VEC_GP);
+	GUEST_EQ(guest_wrmsr(MSR_PV_EOI, 1ull << 45 | 1), VEC_GP);
+	GUEST_EQ(guest_wrmsr(MSR_PV_EOI, 0x1001), -1);
+	guest_done();
+}
+
+static void guest_nothing(void)
+{
+	uint64_t v;
+
+	GUEST_EQ(guest_wrmsr(MSR_PV_EOI, 0x1001), VEC_GP);
+	GUEST_EQ(guest_rdmsr(MSR_PV_EOI, &v), VEC_GP);
+	guest_done();
+}
+
+static void state(void)
+{
+	struct kvm_msi init = { .address_lo = 0xfee01000, .data = 5 << 8 };
+	struct vcpu *v = start(guest_register), *w = vcpu_create(v->vm, 1);
+	struct kvm_mp_state mp = { KVM_MP_STATE_RUNNABLE };
+	struct kvm_cpuid2 *c = supported_cpuid(v->vm->kvm);
+
+	expect_done(v);
+	REQUIRE_EQ(msr_get(v, MSR_PV_EOI), 0x1001);
+	msr_set(w, MSR_PV_EOI, 0x2001);
+	REQUIRE_EQ(msr_try_set(w, MSR_PV_EOI, 0x2003), 0);
+	REQUIRE_EQ(msr_get(w, MSR_PV_EOI), 0x2001);
+	if (!strict)	/* asks CPUID only if told to; takes INIT with KVM_RUN */
+		return;
+	/* INIT switches it off. */
+	must(w->fd, KVM_SET_MP_STATE, &mp);
+	must(v->vm->fd, KVM_SIGNAL_MSI, &init);
+	must(w->fd, KVM_GET_MP_STATE, &mp);
+	REQUIRE_EQ(mp.mp_state, KVM_MP_STATE_INIT_RECEIVED);
+	REQUIRE_EQ(msr_get(w, MSR_PV_EOI), 0);
+
+	v = vcpu_create(vm_create(VM_IRQCHIP), 0);
+	cpuid_find(c, 0x40000001, 0)->eax &= ~FEATURE_PV_EOI;
+	must(v->fd, KVM_SET_CPUID2, c);
+	vcpu_start(v, guest_nothing);
+	expect_done(v);
+}
+
+static const struct test tests[] = {
+	{ "PV EOI: every one of 50 is skipped, and off is off", skips },
+	{ "PV EOI in x2APIC mode; TPR moves while one is due", x2apic },
+	{ "PV EOI is not offered when another one waits", waits },
+	{ "PV EOI and interrupts in the handler", nests },
+	{ "PV EOI is not for level-triggered interrupts", level },
+	{ "PV EOI: an exit in the handler takes the offer back", leaves },
+	{ "PV EOI: its page is deleted", lost },
+	{ "PV EOI: the register, INIT, CPUID", state },
+};
+
+int main(void)
+{
+	return tap_main(tests, ARRAY_SIZE(tests), 10);
+}
