@@ -124,6 +124,20 @@ def end_process(proc):
     return proc.wait()
 
 
+def set_signals(handler):
+    for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(s, handler)
+
+
+def stop(signum, frame):
+    """One signal is enough: run() ends the emulator on its way out. Another
+    that came while it waits for that (timeout sends two) would wait, in here,
+    for a lock that the interrupted wait holds.
+    """
+    set_signals(signal.SIG_IGN)
+    sys.exit(128 + signum)
+
+
 def serial_text(path):
     try:
         with open(path, "rb") as f:
@@ -176,21 +190,18 @@ def run(args):
                             stdout=subprocess.PIPE, stderr=errors, env=env,
                             cwd=args.work)
 
-    def stop(signum, frame):
-        end_process(proc)
-        sys.exit(128 + signum)
-
-    for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(s, stop)
+    set_signals(stop)
     try:
-        why = watch(proc, output, serial, started + args.timeout,
-                    lambda t: machine is bochs and bochs.dead(args, t))
-    finally:
-        if output.status is not None:
-            try:
+        try:
+            why = watch(proc, output, serial, started + args.timeout,
+                        lambda t: machine is bochs and bochs.dead(args, t))
+            if output.status is not None:
                 proc.wait(1)
-            except subprocess.TimeoutExpired:
-                pass
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            set_signals(signal.SIG_IGN)
+    finally:
         code = end_process(proc)
     errors.close()
     output.finish()
