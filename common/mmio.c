@@ -26,6 +26,34 @@ static bool duet_missed_memory(struct duet_vcpu *vcpu)
 		!duet_gfn_to_memslot(vcpu->vm, e->fault.gpa >> PAGE_SHIFT);
 }
 
+static u64 duet_mov_gpr(const struct duet_vcpu *vcpu, u8 reg)
+{
+	return vcpu->state.gpr[array_index_nospec(reg, 16)];
+}
+
+/*
+ * An access that begins in memory, on the page before, is reported where it
+ * reaches the device: at the start of a page, as are those that begin there.
+ */
+static bool duet_mov_begins_here(struct duet_vcpu *vcpu,
+				 const struct emulate_mov *mov)
+{
+	u64 at = mov->disp;
+
+	if (offset_in_page(vcpu->exit.fault.gpa) || mov->size == 1)
+		return true;
+	/* RSP may not be there. */
+	if (mov->base == EMULATE_RSP)
+		return false;
+	if (mov->rip_relative)
+		at += duet_rip(vcpu) + mov->length;
+	if (mov->base != EMULATE_NO_REG)
+		at += duet_mov_gpr(vcpu, mov->base);
+	if (mov->index != EMULATE_NO_REG)
+		at += duet_mov_gpr(vcpu, mov->index) << mov->scale;
+	return !offset_in_page(at);
+}
+
 /* The instruction, if it is a MOV that can have made this access. */
 static bool duet_find_mov(struct duet_vcpu *vcpu, struct emulate_mov *mov)
 {
@@ -43,7 +71,7 @@ static bool duet_find_mov(struct duet_vcpu *vcpu, struct emulate_mov *mov)
 	return emulate_plain_mov((const u8 *)bytes, mov) &&
 		mov->write == !!(e->fault.access & DUET_ACCESS_WRITE) &&
 		offset_in_page(e->fault.gpa) + mov->size <= PAGE_SIZE &&
-		mov->reg != DUET_RSP;
+		mov->reg != DUET_RSP && duet_mov_begins_here(vcpu, mov);
 }
 
 static int duet_complete_mmio(struct duet_vcpu *vcpu)
@@ -80,7 +108,7 @@ static bool duet_mov_device(struct duet_vcpu *vcpu,
 
 	if (mov->write)
 		value = mov->immediate ? mov->value :
-			vcpu->state.gpr[array_index_nospec(mov->reg, 16)];
+			duet_mov_gpr(vcpu, mov->reg);
 	if (duet_lapic_mmio_waits(vcpu, gpa, value, mov->write))
 		return false;
 	vcpu->stats.faults_mmio++;

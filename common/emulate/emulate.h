@@ -563,6 +563,11 @@ int emulate_page_fault(struct emulate_ctxt *ctxt, u64 address, u32 error_code);
  * @write: to memory
  * @immediate: what is written is @value
  * @reg: enum emulate_gpr otherwise; with size 1, its lowest byte
+ * @base: of the memory operand: enum emulate_gpr, or EMULATE_NO_REG
+ * @index: enum emulate_gpr, or EMULATE_NO_REG
+ * @scale: log2 of the index's factor
+ * @rip_relative: relative to the next instruction; no @base, no @index
+ * @disp: displacement
  */
 struct emulate_mov {
 	u8 length;
@@ -570,6 +575,11 @@ struct emulate_mov {
 	bool write;
 	bool immediate;
 	u8 reg;
+	u8 base;
+	u8 index;
+	u8 scale;
+	bool rip_relative;
+	s32 disp;
 	u64 value;
 };
 

@@ -8,26 +8,39 @@
 
 #define REX_W	8
 #define REX_R	4
+#define REX_X	2
+#define REX_B	1
 
 /* ModRM, SIB and displacement of a memory operand: bytes, or 0 (register). */
-static u8 operand_length(const u8 *modrm)
+static u8 memory_operand(const u8 *modrm, u8 rex, struct emulate_mov *mov)
 {
 	u8 mod = modrm[0] >> 6, rm = modrm[0] & 7;
-	u8 length = 1;
+	u8 length = 1, disp = mod == 2 ? 4 : mod;
 
 	if (mod == 3)
 		return 0;
+	mov->index = EMULATE_NO_REG;
+	mov->scale = 0;
+	mov->rip_relative = rm == 5 && mod == 0;
 	if (rm == 4) {
 		length++;
 		rm = modrm[1] & 7;
-		if (mod == 0 && rm == 5)
-			return length + 4;
-	} else if (mod == 0 && rm == 5) {
-		return length + 4;	/* RIP-relative */
+		mov->scale = modrm[1] >> 6;
+		mov->index = (modrm[1] >> 3 & 7) | (rex & REX_X) << 2;
+		if (mov->index == EMULATE_RSP)
+			mov->index = EMULATE_NO_REG;
 	}
-	if (mod == 1)
-		return length + 1;
-	return mod == 2 ? length + 4 : length;
+	mov->base = rm | (rex & REX_B) << 3;
+	if (rm == 5 && mod == 0) {
+		mov->base = EMULATE_NO_REG;
+		disp = 4;
+	}
+	mov->disp = 0;
+	if (disp == 1)
+		mov->disp = (s8)modrm[length];
+	else if (disp == 4)
+		memcpy(&mov->disp, modrm + length, sizeof(mov->disp));
+	return length + disp;
 }
 
 /* An immediate of @size bytes; of 8, four are there and are sign-extended. */
@@ -71,7 +84,7 @@ bool emulate_plain_mov(const u8 bytes[16], struct emulate_mov *mov)
 	mov->size = !(opcode & 1) ? 1 : rex & REX_W ? 8 : word ? 2 : 4;
 	mov->reg = (modrm >> 3 & 7) | (rex & REX_R) << 1;
 
-	length = operand_length(p);
+	length = memory_operand(p, rex, mov);
 	if (!length)
 		return false;
 	p += length;

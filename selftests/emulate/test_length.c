@@ -104,6 +104,10 @@ static void try_mov(struct tally *tally, const u8 *bytes)
 	if ((!constant && (insn->opcode & 0xfc) != 0x88) ||
 	    mov.write != store || mov.immediate != constant ||
 	    mov.size != (insn->opcode & 1 ? insn->opsize : 1) ||
+	    mov.base != insn->base || mov.index != insn->index ||
+	    (mov.index != EMULATE_NO_REG && mov.scale != insn->scale) ||
+	    mov.rip_relative != insn->rip_relative ||
+	    mov.disp != insn->disp ||
 	    (constant ? (insn->modrm & 0x38) || ((mov.value ^ insn->imm) &
 			(~0ULL >> (64 - 8 * mov.size))) :
 			mov.reg != insn->reg ||
