@@ -120,7 +120,7 @@ uint64_t stat_get(struct vcpu *v, const char *name);
 void vcpu_start(struct vcpu *v, void (*fn)(void));
 /*
  * After a start, for a guest that spins: with RFLAGS.IF set where nothing else
- * lets the host's interrupts end it (Bochs' SVM, docs/errata-emulators.md).
+ * lets the host's interrupts end it (Bochs, docs/errata-emulators.md).
  * True if so: the guest must leave IF alone.
  */
 bool vcpu_open(struct vcpu *v);
