@@ -126,17 +126,15 @@ static long sys_get_feature_msrs(void *unused, void *arg)
 	return duet_get_feature_msrs((void __user *)arg);
 }
 
-#define RAW(c, fn_)	{ .cmd = c, .lock = DUET_LOCK_NONE, .raw = true, .fn = fn_ }
-
 static const struct duet_ioctl duet_dev_ioctls[] = {
-	RAW(KVM_GET_API_VERSION, sys_get_api_version),
-	RAW(KVM_CREATE_VM, sys_create_vm),
-	RAW(KVM_CHECK_EXTENSION, sys_check_extension),
-	RAW(KVM_GET_VCPU_MMAP_SIZE, sys_get_vcpu_mmap_size),
-	RAW(KVM_GET_SUPPORTED_CPUID, sys_get_supported_cpuid),
-	RAW(KVM_GET_MSR_INDEX_LIST, sys_get_msr_index_list),
-	RAW(KVM_GET_MSR_FEATURE_INDEX_LIST, sys_get_msr_feature_index_list),
-	RAW(KVM_GET_MSRS, sys_get_feature_msrs),
+	RAW(KVM_GET_API_VERSION, NONE, sys_get_api_version),
+	RAW(KVM_CREATE_VM, NONE, sys_create_vm),
+	RAW(KVM_CHECK_EXTENSION, NONE, sys_check_extension),
+	RAW(KVM_GET_VCPU_MMAP_SIZE, NONE, sys_get_vcpu_mmap_size),
+	RAW(KVM_GET_SUPPORTED_CPUID, NONE, sys_get_supported_cpuid),
+	RAW(KVM_GET_MSR_INDEX_LIST, NONE, sys_get_msr_index_list),
+	RAW(KVM_GET_MSR_FEATURE_INDEX_LIST, NONE, sys_get_msr_feature_index_list),
+	RAW(KVM_GET_MSRS, NONE, sys_get_feature_msrs),
 };
 
 static long duet_dev_ioctl(struct file *file, unsigned int cmd,

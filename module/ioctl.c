@@ -139,7 +139,7 @@ long duet_ioctl(const struct duet_ioctl *table, unsigned int nr,
 	row = duet_ioctl_find(table, nr, cmd);
 	if (!row)
 		return -ENOTTY;
-	if (row->raw || _IOC_DIR(cmd) == _IOC_NONE)
+	if (row->raw)
 		return duet_ioctl_locked(row, vm, vcpu, object, (void *)arg);
 	return duet_ioctl_copied(row, vm, vcpu, object, (void __user *)arg);
 }

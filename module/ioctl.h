@@ -6,6 +6,7 @@
 #ifndef DUET_MODULE_IOCTL_H
 #define DUET_MODULE_IOCTL_H
 
+#include <linux/build_bug.h>
 #include <linux/fs.h>
 #include "common/types.h"
 
@@ -34,6 +35,15 @@ struct duet_ioctl {
 	bool raw;
 	long (*fn)(void *object, void *data);
 };
+
+/*
+ * Rows of the tables. What is copied needs a direction and a size; one command
+ * that takes a structure has neither.
+ */
+#define ROW(c, l, fn_) {						\
+	.cmd = (c) + BUILD_BUG_ON_ZERO(_IOC_DIR(c) == _IOC_NONE),	\
+	.lock = DUET_LOCK_##l, .fn = fn_ }
+#define RAW(c, l, fn_)	{ .cmd = c, .lock = DUET_LOCK_##l, .raw = true, .fn = fn_ }
 
 /**
  * duet_ioctl() - run @cmd from @table (@nr rows) on @object

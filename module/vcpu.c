@@ -412,8 +412,6 @@ static long vcpu_get_stats_fd(void *object, void *arg)
 	return duet_vcpu_stats_fd(object);
 }
 
-#define ROW(c, l, fn_)	{ .cmd = c, .lock = DUET_LOCK_##l, .fn = fn_ }
-#define RAW(c, l, fn_)	{ .cmd = c, .lock = DUET_LOCK_##l, .raw = true, .fn = fn_ }
 
 static const struct duet_ioctl duet_vcpu_ioctls[] = {
 	RAW(KVM_RUN, VCPU_LOADED, vcpu_run),

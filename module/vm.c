@@ -207,9 +207,14 @@ static long vm_set_pit2(void *object, void *data)
 	return duet_pit_set(object, data);
 }
 
-static long vm_reinject_control(void *object, void *data)
+/* The API gives this command no size, although it takes a structure. */
+static long vm_reinject_control(void *object, void *arg)
 {
-	return duet_reinject_control(object, data);
+	struct kvm_reinject_control control;
+
+	if (copy_from_user(&control, (void __user *)arg, sizeof(control)))
+		return -EFAULT;
+	return duet_reinject_control(object, &control);
 }
 
 static long vm_irq_line(void *object, void *data)
@@ -354,8 +359,6 @@ static long vm_get_stats_fd(void *object, void *arg)
 	return duet_vm_stats_fd(object);
 }
 
-#define ROW(c, l, fn_)	{ .cmd = c, .lock = DUET_LOCK_##l, .fn = fn_ }
-#define RAW(c, l, fn_)	{ .cmd = c, .lock = DUET_LOCK_##l, .raw = true, .fn = fn_ }
 
 static const struct duet_ioctl duet_vm_ioctls[] = {
 	ROW(KVM_IRQ_LINE, NONE, vm_irq_line),
@@ -375,7 +378,7 @@ static const struct duet_ioctl duet_vm_ioctls[] = {
 	ROW(KVM_CREATE_PIT2, VM_SLOTS, vm_create_pit2),
 	ROW(KVM_GET_PIT2, VM, vm_get_pit2),
 	ROW(KVM_SET_PIT2, VM, vm_set_pit2),
-	ROW(KVM_REINJECT_CONTROL, VM, vm_reinject_control),
+	RAW(KVM_REINJECT_CONTROL, VM, vm_reinject_control),
 	RAW(KVM_SET_GSI_ROUTING, VM, vm_set_gsi_routing),
 	ROW(KVM_IRQFD, NONE, vm_irqfd),
 	ROW(KVM_IOEVENTFD, SLOTS, vm_ioeventfd),
