@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Rule: a timer's tick is never early, none is lost while the guest takes them
+ * in time, and they do not drift: the n-th comes n periods after the first,
+ * whatever happened to those before it. Local APIC (one-shot, periodic,
+ * TSC deadline) and PIT, whose missed ticks are made up for if user space
+ * wants it; each over a second or two of the guest's time.
+ */
+#include "apic.h"
+#include "tap.h"
+
+#define TICKS	400
+#define DIV1	0xb
+
+static volatile uint64_t per_ms;	/* TSC */
+static volatile unsigned int ticks, early;
+static volatile uint64_t armed, period, latest, last;
+
+static void guest_tick(struct trap *t)
+{
+	uint64_t now = rdtsc(), due = armed + (ticks + 1) * period;
+
+	/* A period is rounded to a nanosecond; a thousandth forgives that. */
+	if (now + period / 1000 < due)
+		early++;
+	else if (now - due > latest && now > due)
+		latest = now - due;
+	last = now;
+	ticks++;
+	apic_eoi();
+}
+
+static struct vcpu *start(unsigned int flags, void (*fn)(void))
+{
+	struct vcpu *v = vcpu_create(vm_create(flags), 0);
+	struct kvm_cpuid2 *c = supported_cpuid(v->vm->kvm);
+	long khz = must(v->fd, KVM_GET_TSC_KHZ, 0);
+
+	REQUIRE(khz > 0);
+	per_ms = khz;
+	cpuid_find(c, 1, 0)->ecx |= 1u << 24;
+	must(v->fd, KVM_SET_CPUID2, c);
+	free(c);
+	guest_handlers[0x40] = guest_tick;
+	vcpu_start(v, fn);
+	return v;
+}
+
+static void wait_ticks(unsigned int n)
+{
+	cli();
+	while (ticks < n) {
+		safe_halt();
+		cli();
+	}
+}
+
+static unsigned long long us(uint64_t cycles)
+{
+	return cycles * 1000 / per_ms;
+}
+
+static void report(const char *what)
+{
+	note("%s: %u ticks, the latest %llu us after its time", what, ticks,
+	     us(latest));
+}
+
+/* Periodic. Half of them are taken in a guest that user space leaves alone. */
+static void guest_periodic(void)
+{
+	apic_enable();
+	apic_write(APIC_TIMER_DCR, DIV1);
+	apic_write(APIC_LVT_TIMER, APIC_PERIODIC | 0x40);
+	period = 4 * per_ms;
+	armed = rdtsc();
+	apic_write(APIC_TIMER_ICR, 4000000);
+	wait_ticks(TICKS / 2);
+	guest_sync(1);
+	wait_ticks(TICKS);
+	apic_write(APIC_TIMER_ICR, 0);
+	guest_done();
+}
+
+static void periodic(void)
+{
+	struct vcpu *v = start(VM_IRQCHIP, guest_periodic);
+
+	expect_sync(v, 1);
+	expect_done(v);
+	report("periodic");
+	REQUIRE_EQ(early, 0);
+	REQUIRE_EQ(ticks, TICKS);
+	/* As many periods as ticks: none was lost, and no drift. */
+	REQUIRE(last - armed < (TICKS + 1) * period, "%llu us for %u",
+		us(last - armed), TICKS);
+}
+
+/* A guest that is away for some periods: the phase stays. */
+static void guest_away(void)
+{
+	uint64_t until;
+
+	apic_enable();
+	apic_write(APIC_TIMER_DCR, DIV1);
+	apic_write(APIC_LVT_TIMER, APIC_PERIODIC | 0x40);
+	period = 4 * per_ms;
+	armed = rdtsc();
+	apic_write(APIC_TIMER_ICR, 4000000);
+	wait_ticks(10);
+	/* interrupts are off: one tick waits, the others merge with it */
+	until = armed + 30 * period + period / 2;
+	while (rdtsc() < until)
+		asm volatile("pause");
+	ticks = 29;
+	wait_ticks(31);			/* the one that waited, the next one */
+	GUEST_REQUIRE(last - armed >= 31 * period - period / 1000);
+	wait_ticks(60);
+	guest_done();
+}
+
+static void away(void)
+{
+	struct vcpu *v = start(VM_IRQCHIP, guest_away);
+
+	expect_done(v);
+	report("periodic, once away");
+	REQUIRE_EQ(early, 0);
+	REQUIRE(last - armed < 61 * period, "%llu us", us(last - armed));
+}
+
+/* One-shot, armed again by the handler: each is late, none early. */
+static void guest_rearm(struct trap *t)
+{
+	guest_tick(t);
+	armed = rdtsc() - ticks * period;
+	apic_write(APIC_TIMER_ICR, 2000000);
+}
+
+static void guest_oneshot(void)
+{
+	guest_handlers[0x40] = guest_rearm;
+	apic_enable();
+	apic_write(APIC_TIMER_DCR, DIV1);
+	apic_write(APIC_LVT_TIMER, 0x40);
+	period = 2 * per_ms;
+	armed = rdtsc();
+	apic_write(APIC_TIMER_ICR, 2000000);
+	wait_ticks(TICKS);
+	guest_done();
+}
+
+static void oneshot(void)
+{
+	struct vcpu *v = start(VM_IRQCHIP, guest_oneshot);
+	uint64_t begin = rdtsc();
+
+	expect_done(v);
+	report("one-shot");
+	REQUIRE_EQ(early, 0);
+	begin = rdtsc() - begin;
+	REQUIRE(begin >= TICKS * period - period / 10, "%llu us", us(begin));
+}
+
+/* TSC deadline: the guest's own raster, which cannot drift. */
+static void guest_next(struct trap *t)
+{
+	guest_tick(t);
+	if (ticks < TICKS)
+		wrmsr(MSR_TSC_DEADLINE, armed + (ticks + 1) * period);
+}
+
+static void guest_deadline(void)
+{
+	guest_handlers[0x40] = guest_next;
+	apic_enable();
+	apic_write(APIC_LVT_TIMER, APIC_DEADLINE | 0x40);
+	period = 2 * per_ms;
+	armed = rdtsc();
+	wrmsr(MSR_TSC_DEADLINE, armed + period);
+	wait_ticks(TICKS);
+	GUEST_EQ(rdmsr(MSR_TSC_DEADLINE), 0);
+	guest_done();
+}
+
+static void deadline(void)
+{
+	struct vcpu *v = start(VM_IRQCHIP, guest_deadline);
+
+	if (!check_extension(v->vm->kvm, KVM_CAP_TSC_DEADLINE_TIMER))
+		skip("no TSC-deadline timer");
+	expect_done(v);
+	report("deadline");
+	REQUIRE_EQ(early, 0);
+	REQUIRE_EQ(ticks, TICKS);
+	REQUIRE(last - armed < (TICKS + 1) * period, "%llu us",
+		us(last - armed));
+}
+
+/* PIT: channel 0 every 4 ms by the IOAPIC; the guest is deaf for 40 of them. */
+#define PIT_COUNT	4772	/* of 1193182 Hz */
+
+static volatile uint64_t elapsed;
+
+static void guest_count(struct trap *t)
+{
+	ticks++;
+	apic_eoi();
+}
+
+static void guest_pit(void)
+{
+	uint64_t begin, until;
+
+	guest_handlers[0x41] = guest_count;
+	apic_enable();
+	pic_init(0x20, 0xffff);
+	apic_write(APIC_LVT_LINT0, APIC_MASKED);
+	ioapic_route(0, 0x41);
+	guest_sync(1);
+	pit_start(PIT_COUNT);
+	begin = rdtsc();
+	wait_ticks(100);
+	guest_sync(2);
+	until = rdtsc() + 160 * per_ms;
+	while (rdtsc() < until)
+		asm volatile("pause");
+	/* what is to be made up for comes as fast as it is acknowledged */
+	until = rdtsc() + 100 * per_ms;
+	sti();
+	while (rdtsc() < until)
+		asm volatile("pause");
+	cli();
+	elapsed = rdtsc() - begin;
+	guest_sync(3);
+	wait_ticks(ticks + 100);
+	elapsed = rdtsc() - begin;
+	guest_done();
+}
+
+static unsigned int pit_ticks(void)
+{
+	return us(elapsed) * 1193182 / 1000000 / PIT_COUNT;
+}
+
+/* Between @few and @many less than there were periods. */
+static void pit_missed(unsigned int few, unsigned int many)
+{
+	unsigned int due = pit_ticks();
+
+	note("PIT: %u ticks in %u periods", ticks, due);
+	REQUIRE(ticks + few <= due + 1 && ticks + many >= due, "%u, %u", ticks,
+		due);
+}
+
+static void pit_by(unsigned int reinject)
+{
+	struct kvm_reinject_control rc = { .pit_reinject = reinject };
+	struct vcpu *v = start(VM_PIT, guest_pit);
+
+	/* The command's number has no size: the pointer is all there is. */
+	must_fail(v->vm->fd, KVM_REINJECT_CONTROL, 8, EFAULT);
+	must_fail(v->vm->fd, KVM_REINJECT_CONTROL, 0xffff888000000000, EFAULT);
+	must(v->vm->fd, KVM_REINJECT_CONTROL, &rc);
+	expect_sync(v, 1);
+	expect_sync(v, 2);
+	expect_sync(v, 3);
+	pit_missed(reinject ? 0 : 38, reinject ? 2 : 42);
+	expect_done(v);
+	pit_missed(reinject ? 0 : 38, reinject ? 2 : 42);
+}
+
+static void pit_reinject(void)
+{
+	pit_by(1);
+}
+
+static void pit_lossy(void)
+{
+	pit_by(0);
+}
+
+static const struct test tests[] = {
+	{ "APIC, periodic: none early, none lost, no drift", periodic },
+	{ "APIC, periodic: a guest that was deaf finds the same phase", away },
+	{ "APIC, one-shot: none early, none lost", oneshot },
+	{ "APIC, TSC deadline: none early, none lost, no drift", deadline },
+	{ "PIT: missed ticks are made up for, no drift", pit_reinject },
+	{ "PIT: without reinjection they are lost, and no others", pit_lossy },
+};
+
+int main(void)
+{
+	return tap_main(tests, ARRAY_SIZE(tests), 60);
+}
