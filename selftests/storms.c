@@ -242,9 +242,17 @@ static unsigned int low_word(uintptr_t at)
 	return *(volatile uint16_t *)at;
 }
 
-static void restart(unsigned int page, unsigned int count)
+static void spend(unsigned int n)
+{
+	while (n--)
+		asm volatile("pause");
+}
+
+/* INIT, and after some @delay the SIPI, which must not be lost. */
+static void restart(unsigned int page, unsigned int count, unsigned int delay)
 {
 	apic_ipi(1, ICR_INIT);
+	spend(delay);
 	apic_ipi(1, ICR_SIPI | page);
 	while (low_word(COUNT) != (uint16_t)count)
 		asm volatile("pause");
@@ -254,13 +262,13 @@ static volatile bool other_done;
 
 static void guest_inits(void)
 {
-	unsigned int i, j;
+	unsigned int i;
 
 	apic_enable();
-	for (i = 1; i <= 60; i++) {
-		restart(8, i);
-		for (j = 0; j < i * 37 % 500; j++)
-			asm volatile("pause");
+	/* It may meet the INIT anywhere on its way. */
+	for (i = 1; i <= 1500; i++) {
+		restart(8, i, i % 150);
+		spend(i * 37 % 150);
 	}
 	GUEST_EQ(low_word(DIRT), 0);
 	guest_sync(1);
@@ -271,7 +279,7 @@ static void guest_inits(void)
 	}
 	apic_ipi(1, ICR_INIT);
 	guest_sync(2);
-	restart(8, low_word(COUNT) + 1);
+	restart(8, low_word(COUNT) + 1, 0);
 	GUEST_EQ(low_word(DIRT), 0);
 	guest_done();
 }
@@ -384,7 +392,7 @@ static void guest_init_in_nmi(void)
 
 	apic_enable();
 	for (i = 1; i <= 20; i++) {
-		restart(9, i);
+		restart(9, i, 0);
 		apic_ipi(1, ICR_NMI);
 		while (low_word(NMI_COUNT) != i)
 			asm volatile("pause");
