@@ -399,6 +399,7 @@ static int duet_emu_invlpg(struct emulate_ctxt *ctxt, u64 linear)
 	return EMULATE_CONTINUE;
 }
 
+/* The guest's registers, from within KVM_RUN. */
 #define XMM_CASES(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) \
 	X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
 

@@ -34,6 +34,11 @@ KERNEL_ARGUMENTS = {
     "svm2": ["clearcpuid=xsavec,xsaves"],
 }
 
+BIOS = "/usr/share/bochs/BIOS-bochs-latest"
+# The firmware's RDMSR of IA32_FEATURE_CONTROL; OR EAX, 5: VMXON outside SMX,
+# and the lock (SDM vol. 3, 24.7). With 1 in its place it is the lock alone.
+ALLOWS_VMX = re.compile(rb"(\xb9\x3a\0\0\0\x0f\x32(?:\x66)?\x83\xc8)\x05")
+
 # Where things go in the emulated host's memory.
 BOOT_PARAMS, COMMAND_LINE, PAGE_TABLES = 0x10000, 0x11000, 0x70000
 ACPI_SIZE = 0x10000     # of its tables, which the BIOS puts at the top
@@ -51,7 +56,7 @@ DEAD = b"Any simulation after this point is completely bogus"
 CONFIG = """\
 cpu: {cpu}, count={cpus}, ips=50000000, reset_on_triple_fault={reset}, ignore_bad_msrs=1
 memory: guest={memory}, host={memory}
-romimage: file=/usr/share/bochs/BIOS-bochs-latest, options=fastboot
+romimage: file={bios}, options=fastboot
 vgaromimage: file=/usr/share/vgabios/vgabios.bin
 display_library: rfb, options="timeout=0,hideIPS"
 ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
@@ -162,6 +167,21 @@ def make_disk(args, line, path, out):
                    struct.pack("<QII", entry, BOOT_PARAMS, PAGE_TABLES))
 
 
+def firmware(args):
+    """The BIOS, or a copy of it that locks VT-x off."""
+    if not args.firmware_off:
+        return BIOS
+    with open(BIOS, "rb") as f:
+        content, count = ALLOWS_VMX.subn(lambda m: m[1] + b"\1", f.read())
+    if not count or not args.machine.startswith("vmx"):
+        raise SystemExit("machine.py: --firmware-off is for VT-x and a BIOS "
+                         "that would switch it on")
+    path = os.path.join(args.work, "bios")
+    with open(path, "wb") as f:
+        f.write(content)
+    return path
+
+
 def prepare(args, line, serial):
     """The command to run, and its environment."""
     out = os.path.dirname(os.path.dirname(os.path.abspath(args.kernel)))
@@ -184,9 +204,10 @@ def prepare(args, line, serial):
     amd = args.machine.startswith("svm")
     lenient = "".join(f", cpu{i}=report" for i in range(args.cpus) if amd)
     with open(os.path.join(args.work, "bochsrc"), "w") as f:
-        f.write(CONFIG.format(cpu=MACHINES[args.machine], cpus=args.cpus,
-                              reset=0 if amd else 1, panic=lenient,
-                              memory=args.memory, time0=time0, com1=com1))
+        f.write(CONFIG.format(bios=firmware(args), cpu=MACHINES[args.machine],
+                              cpus=args.cpus, reset=0 if amd else 1,
+                              panic=lenient, memory=args.memory,
+                              time0=time0, com1=com1))
         for option in args.emulator_option:
             f.write(option + "\n")
     with open(os.path.join(args.work, "commands"), "w") as f:

@@ -43,6 +43,7 @@ def parse(argv):
     p.add_argument("--timeout", type=float, default=300)
     p.add_argument("--append", action="append", default=[])
     p.add_argument("--deterministic", action="store_true")
+    p.add_argument("--firmware-off", action="store_true")
     p.add_argument("--mitigations", action="store_true")
     p.add_argument("--allow-warnings", action="store_true")
     p.add_argument("--dmesg", action="store_true")

@@ -125,26 +125,29 @@ class Follower:
 
 def run_here(report, options):
     """The programs that need no emulated host."""
-    here = [(n, os.path.join(BUILD, "selftests", "host", n))
+    here = [(n, [os.path.join(BUILD, "selftests", "host", n)])
             for n in names_in("host")]
     tests = os.path.join(SCRIPTS, "tests")
-    here += [("scripts-" + n, os.path.join(tests, n))
+    here += [("scripts-" + n, [os.path.join(tests, n)])
              for n in sorted(os.listdir(tests))
              if os.access(os.path.join(tests, n), os.X_OK)]
-    for name, path in here:
+    if options.full:
+        here.append(("scripts-module-vmx2",
+                     [os.path.join(tests, "module"), "vmx2"]))
+    for name, argv in here:
         if options.only and name not in options.only:
             continue
         follower = Follower(report, f"here {name}", name)
         status = None
         try:
             done = subprocess.run(
-                [path], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT, timeout=options.limit or 300)
+                argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT, timeout=options.limit or 600)
             status, text = done.returncode, done.stdout
         except subprocess.TimeoutExpired as e:
             text = e.stdout or b""
         except OSError as e:
-            text = f"{path}: {e.strerror}".encode()
+            text = f"{argv[0]}: {e.strerror}".encode()
         text = text.decode(errors="replace")
         with log_file(f"here-{name}.log") as log:
             log.write(text)
