@@ -16,6 +16,7 @@
 #include "common/cpuid.h"
 #include "common/ops.h"
 #include "common/pvclock.h"
+#include "common/steal.h"
 
 struct duet_host_cpu duet_host_cpu __read_mostly;
 
@@ -509,6 +510,8 @@ static void supported_leaves(struct leaf_list *list)
 	e = new_leaf(list, KVM_CPUID_FEATURES, 0);
 	e->eax = BIT(KVM_FEATURE_NOP_IO_DELAY) | BIT(KVM_FEATURE_PV_UNHALT) |
 		BIT(KVM_FEATURE_PV_SEND_IPI) | BIT(KVM_FEATURE_PV_EOI);
+	if (duet_steal_usable())
+		e->eax |= BIT(KVM_FEATURE_STEAL_TIME);
 	if (duet_clock_usable())
 		e->eax |= BIT(KVM_FEATURE_CLOCKSOURCE) |
 			BIT(KVM_FEATURE_CLOCKSOURCE2) |

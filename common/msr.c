@@ -12,6 +12,7 @@
 #include <asm/mtrr.h>
 #include "common/compat.h"
 #include "common/irqchip.h"
+#include "common/steal.h"
 #include "common/vcpu.h"
 
 #define X2APIC_LAST	(APIC_BASE_MSR + 0xff)
@@ -396,6 +397,20 @@ static int clock_set(struct duet_vcpu *vcpu, u32 index, u64 value, bool host)
 	return 0;
 }
 
+static int steal_get(struct duet_vcpu *vcpu, u32 index, u64 *value, bool host)
+{
+	*value = vcpu->msrs.kvm_steal_time;
+	return !host &&
+		!(vcpu->cpuid.pv_features & BIT(KVM_FEATURE_STEAL_TIME));
+}
+
+static int steal_set(struct duet_vcpu *vcpu, u32 index, u64 value, bool host)
+{
+	if (!host && !(vcpu->cpuid.pv_features & BIT(KVM_FEATURE_STEAL_TIME)))
+		return 1;
+	return duet_steal_enable(vcpu, value);
+}
+
 static int pv_eoi_get(struct duet_vcpu *vcpu, u32 index, u64 *value, bool host)
 {
 	*value = vcpu->msrs.kvm_pv_eoi;
@@ -465,6 +480,7 @@ static const struct msr_row msr_table[] = {
 	{ RANGE(APIC_BASE_MSR, X2APIC_LAST), RW(x2apic), .slow = true },
 	{ ONE(MSR_IA32_XSS), RW(host_zero) },
 	{ RANGE(MSR_KVM_WALL_CLOCK_NEW, MSR_KVM_SYSTEM_TIME_NEW), RW(clock) },
+	{ ONE(MSR_KVM_STEAL_TIME), RW(steal) },
 	{ ONE(MSR_KVM_PV_EOI_EN), RW(pv_eoi) },
 	{ ONE(MSR_EFER), RW(efer) },
 	{ RANGE(MSR_STAR, MSR_SYSCALL_MASK), RW(state) },
@@ -586,6 +602,9 @@ void duet_msrs_reset(struct duet_vcpu *vcpu, bool init)
 	m->spec_ctrl = 0;
 	m->virt_spec_ctrl = 0;
 	m->xss = 0;
+	/* What a new kernel has not asked for is not written to its memory. */
+	m->kvm_system_time = 0;
+	m->kvm_steal_time = 0;
 	if (init)
 		return;
 

@@ -35,6 +35,7 @@ struct duet_msrs {
 	u64 xss;
 	u64 smi_count, feature_control, platform_info;
 	u64 kvm_wall_clock, kvm_system_time, kvm_pv_eoi;
+	u64 kvm_steal_time;
 	u64 hwcr;
 	bool xcr0_switch, xcr0_loaded;
 };

@@ -39,6 +39,7 @@ struct duet_emulator;
 #define DUET_REQ_KICK		BIT(7)	/* just leave guest mode */
 #define DUET_REQ_DEAD		BIT(8)	/* the VM is bugged */
 #define DUET_REQ_EOI		BIT(9)	/* duet_eoi_exit() */
+#define DUET_REQ_STEAL		BIT(10)	/* duet_steal_update() */
 
 /* vcpu->mode, see duet_request() */
 enum duet_mode {
@@ -119,6 +120,10 @@ struct duet_vcpu {
 	struct duet_lapic *lapic;		/* c: NULL without irqchip */
 	u8 cr8;					/* V: without a lapic */
 	u32 tsc_khz;				/* V */
+	struct {
+		const void *thread;	/* compared only */
+		u64 waited;		/* ns; of @thread, told already */
+	} steal;				/* V */
 	sigset_t sigset;			/* V */
 	bool sigset_active;			/* V */
 	bool initialized;			/* V: has run or has state */

@@ -4,12 +4,15 @@
  * the ioctl dispatcher around what needs the vCPU's state, and by the scheduler.
  */
 #include "common/pvclock.h"
+#include "common/steal.h"
 #include "module/duet.h"
 
 static void duet_came_to(struct duet_vcpu *vcpu, int cpu)
 {
 	if (vcpu->cpu != cpu)
 		duet_clock_moved(vcpu);
+	if (unlikely(vcpu->msrs.kvm_steal_time))
+		duet_steal_came(vcpu);
 	WRITE_ONCE(vcpu->cpu, cpu);
 }
 

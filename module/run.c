@@ -7,6 +7,7 @@
 #include "common/compat.h"
 #include "common/irqchip.h"
 #include "common/pager.h"
+#include "common/steal.h"
 #include "module/duet.h"
 #include <linux/kvm_host.h>
 #include <linux/sched/signal.h>
@@ -70,6 +71,8 @@ static int duet_handle_requests(struct duet_vcpu *vcpu)
 		duet_ops->update(vcpu);
 	if (req & DUET_REQ_CLOCK)
 		duet_clock_update(vcpu);
+	if (req & DUET_REQ_STEAL)
+		duet_steal_update(vcpu);
 	if (req & DUET_REQ_LOAD_ROOT) {
 		/* It may read the guest's tables. */
 		int idx = srcu_read_lock(&vcpu->vm->srcu);

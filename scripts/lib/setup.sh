@@ -321,5 +321,4 @@ cmd_setup()
 	for name in "${names[@]}"; do
 		setup_kernel "$name" "$install"
 	done
-	setup_qemu
 }
