@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include "guest.h"
+#include "pace.h"
 #include "tap.h"
 
 static struct vcpu *start(void (*fn)(void))
@@ -568,13 +569,8 @@ static void guest_nmi_hlt(void)
 	guest_done();
 }
 
-static void on_alarm(int sig)
-{
-}
-
 static void nmi_hlt(void)
 {
-	struct sigaction sa = { .sa_handler = on_alarm };
 	struct kvm_mp_state mp;
 	struct vcpu *v = start(guest_nmi_hlt), *w;
 
@@ -586,8 +582,7 @@ static void nmi_hlt(void)
 	got_vec = ~0ull;
 	w = vcpu_create(vm_create(VM_IRQCHIP), 0);
 	vcpu_start(w, guest_nmi_hlt);
-	sigaction(SIGALRM, &sa, NULL);
-	ualarm(50000, 0);
+	alarm_ms(50, 0);
 	REQUIRE_EQ(vcpu_run(w), -EINTR);
 	must(w->fd, KVM_GET_MP_STATE, &mp);
 	REQUIRE_EQ(mp.mp_state, KVM_MP_STATE_HALTED);

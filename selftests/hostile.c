@@ -9,9 +9,9 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "guest.h"
+#include "pace.h"
 #include "tap.h"
 
 static volatile uint64_t counter;
@@ -38,24 +38,15 @@ static void still_works(void)
 	vm_destroy(vm, v);
 }
 
-static uint64_t now_ms(void)
+/* KVM_RUN, ended by a signal after @ms if by nothing else. */
+static int run_for(struct vcpu *v, unsigned int ms)
 {
-	struct timespec t;
+	int r;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000ull + t.tv_nsec / 1000000;
-}
-
-static void on_alarm(int sig)
-{
-}
-
-static void alarm_ms(unsigned int ms, unsigned int again)
-{
-	struct sigaction sa = { .sa_handler = on_alarm };
-
-	sigaction(SIGALRM, &sa, NULL);
-	ualarm(ms * 1000, again * 1000);
+	alarm_ms(ms, 0);
+	r = ioctl(v->fd, KVM_RUN, 0);
+	alarm_off();		/* KVM_CREATE_VM would be EINTR, too */
+	return r;
 }
 
 /* KVM_RUN before there is anything to run: an errno or an exit, no hang. */
@@ -65,8 +56,7 @@ static void run_too_early(void)
 	struct vcpu *v = vcpu_create(vm, 0);
 	int r;
 
-	alarm_ms(200, 0);
-	r = ioctl(v->fd, KVM_RUN, 0);
+	r = run_for(v, 200);
 	if (r == 0)
 		REQUIRE(v->run->exit_reason == KVM_EXIT_MMIO ||
 			v->run->exit_reason == KVM_EXIT_INTERNAL_ERROR ||
@@ -86,8 +76,7 @@ static void no_code(void)
 	int r;
 
 	vcpu_start(v, (void (*)(void))0x50000000);
-	alarm_ms(200, 0);
-	r = ioctl(v->fd, KVM_RUN, 0);
+	r = run_for(v, 200);
 	if (r)
 		REQUIRE(errno == EINTR || errno == EFAULT, "%s",
 			strerror(errno));
@@ -106,8 +95,7 @@ static void no_tables(void)
 	sregs_get(v, &s);
 	s.cr3 = 0x50000000;
 	sregs_set(v, &s);
-	alarm_ms(200, 0);
-	if (ioctl(v->fd, KVM_RUN, 0))
+	if (run_for(v, 200))
 		REQUIRE(errno == EINTR || errno == EFAULT, "%s",
 			strerror(errno));
 	else
@@ -157,8 +145,7 @@ static void odd_sregs(void)
 		case 23: memset(&s, 0xff, sizeof(s)); break;
 		}
 		if (!ioctl(v->fd, KVM_SET_SREGS, &s)) {
-			alarm_ms(100, 0);
-			(void)!ioctl(v->fd, KVM_RUN, 0);
+			run_for(v, 100);
 		} else {
 			REQUIRE(errno == EINVAL, "state %u: %s", i,
 				strerror(errno));
@@ -191,8 +178,7 @@ static void odd_regs(void)
 			memset(&r, 0xff, sizeof(r));
 		if (ioctl(v->fd, KVM_SET_REGS, &r))
 			REQUIRE_EQ(errno, EINVAL);
-		alarm_ms(100, 0);
-		(void)!ioctl(v->fd, KVM_RUN, 0);
+		run_for(v, 100);
 	}
 	still_works();
 }
@@ -259,8 +245,7 @@ static void run_page(void)
 		v->run->cr8 = i & 15;
 		v->run->kvm_valid_regs = 0;
 		v->run->kvm_dirty_regs = 0;
-		alarm_ms(100, 0);
-		(void)!ioctl(v->fd, KVM_RUN, 0);
+		run_for(v, 100);
 	}
 	still_works();
 }
@@ -284,19 +269,18 @@ static void io_tampered(void)
 
 	for (i = 0; i < 40; i++) {
 		vcpu_start(v, guest_ins);
-		alarm_ms(100, 0);
-		(void)!ioctl(v->fd, KVM_RUN, 0);
+		run_for(v, 100);
 		v->run->io.count = i & 1 ? ~0u : 0;
 		v->run->io.data_offset = i & 2 ? ~0ull : 0;
 		v->run->io.size = 255;
 		v->run->io.direction = i & 3;
 		v->run->exit_reason = i;
-		(void)!ioctl(v->fd, KVM_RUN, 0);
+		run_for(v, 100);
 		v->run->mmio.len = 0xffffffff;
 		v->run->mmio.is_write = i & 1;
-		(void)!ioctl(v->fd, KVM_RUN, 0);
+		run_for(v, 100);
 		v->run->mmio.len = 0xffffffff;
-		(void)!ioctl(v->fd, KVM_RUN, 0);
+		run_for(v, 100);
 	}
 	still_works();
 }
@@ -318,7 +302,7 @@ static void killed(void)
 			(void)!ioctl(v->fd, KVM_RUN, 0);
 			_exit(1);
 		}
-		usleep(5000 + 10000 * i);
+		sleep_ms(5 + 10 * i);
 		REQUIRE(!kill(pid, SIGKILL));
 		REQUIRE_EQ(waitpid(pid, &status, 0), pid);
 		REQUIRE(WIFSIGNALED(status));
@@ -347,12 +331,12 @@ static void close_running(void)
 	vcpu_start(v, guest_spin);
 	vcpu_open(v);
 	pthread_create(&thread, NULL, run_thread, v);
-	usleep(20000);
+	sleep_ms(20);
 	close(v->vm->fd);
 	close(v->vm->kvm);
 	munmap(v->vm->low, LOW_SIZE);
 	before = counter;
-	usleep(20000);
+	sleep_ms(20);
 	REQUIRE(counter > before, "the vCPU holds its VM");
 	v->run->immediate_exit = 1;
 	alarm_ms(1, 1);
@@ -361,7 +345,7 @@ static void close_running(void)
 	pthread_join(thread, NULL);
 	close(v->fd);
 	munmap(v->run, v->run_size);
-	ualarm(0, 0);
+	alarm_off();
 	still_works();
 }
 
@@ -378,10 +362,10 @@ static void close_vcpu_running(void)
 		vcpu_start(v, guest_spin);
 		vcpu_open(v);
 		pthread_create(&thread, NULL, run_thread, v);
-		usleep(20000);
+		sleep_ms(20);
 		close(v->fd);
 		munmap(v->run, v->run_size);
-		usleep(20000);
+		sleep_ms(20);
 		_exit(0);	/* kills the thread in KVM_RUN */
 	}
 	waitpid(pid, &status, 0);
@@ -404,7 +388,7 @@ static void unmap_running(void)
 	vcpu_start_prot32(v, 0x40000000, 0x8000);
 	vcpu_open(v);
 	pthread_create(&thread, NULL, run_thread, v);
-	usleep(20000);
+	sleep_ms(20);
 	munmap(mem, 16 * PAGE);
 	pthread_join(thread, &result);
 	REQUIRE_EQ((long)result, EFAULT);
@@ -471,7 +455,7 @@ static void guest_busy(void)
 static void concurrent(void)
 {
 	pthread_t threads[3];
-	uint64_t end = now_ms() + 1000;
+	uint64_t end = now_ms() + slowly(1000);
 	unsigned int i;
 
 	shared = vcpu_create(vm_create(VM_IRQCHIP), 0);
@@ -490,7 +474,7 @@ static void concurrent(void)
 	stop = true;
 	for (i = 0; i < ARRAY_SIZE(threads); i++)
 		pthread_join(threads[i], NULL);
-	ualarm(0, 0);
+	alarm_off();
 	REQUIRE(counter > 0);
 	still_works();
 }
@@ -558,7 +542,7 @@ static void fuzz_child(uint64_t end)
 
 static void fuzz(void)
 {
-	uint64_t end = now_ms() + 2500;
+	uint64_t end = now_ms() + slowly(2500);
 	int status;
 	pid_t pid;
 
@@ -589,7 +573,7 @@ static void fuzz_known(void)
 		KVM_SET_IDENTITY_MAP_ADDR, KVM_CREATE_PIT2,
 	};
 	static uint64_t buffer[2048];
-	uint64_t end = now_ms() + 2000;
+	uint64_t end = now_ms() + slowly(2000);
 	struct vcpu *v = NULL;
 	unsigned int i, n;
 
@@ -597,7 +581,7 @@ static void fuzz_known(void)
 		skip("this emulator's host survives neither any TF nor any IF");
 	for (n = 0; now_ms() < end; n++) {
 		if (!(n % 64)) {
-			ualarm(0, 0);	/* KVM_CREATE_VM may be EINTR */
+			alarm_off();	/* KVM_CREATE_VM may be EINTR */
 			if (v)
 				vm_destroy(v->vm, v);
 			v = vcpu_create(vm_create(n & 64 ? VM_PIT : 0), 0);
@@ -628,7 +612,7 @@ static void fuzz_known(void)
 			      buffer);
 		(void)!ioctl(v->fd, KVM_RUN, 0);
 	}
-	ualarm(0, 0);
+	alarm_off();
 	note("%u states", n);
 	still_works();
 }

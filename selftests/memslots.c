@@ -7,9 +7,9 @@
  */
 #include <pthread.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "guest.h"
+#include "pace.h"
 #include "tap.h"
 
 #define GPA	0x40000000ull
@@ -369,9 +369,7 @@ static struct vcpu *spinning;
 
 static void *delete_later(void *mem)
 {
-	struct timespec t = { .tv_nsec = 30000000 };
-
-	nanosleep(&t, NULL);
+	sleep_ms(30);
 	slot_set(spinning->vm, SLOT, 0, GPA, 0, mem);
 	return NULL;
 }
@@ -405,11 +403,9 @@ static void guest_watch(void)
 
 static void *discard_later(void *mem)
 {
-	struct timespec t = { .tv_nsec = 30000000 };
-
-	nanosleep(&t, NULL);
+	sleep_ms(30);
 	madvise(mem, PAGE, MADV_DONTNEED);
-	nanosleep(&t, NULL);
+	sleep_ms(30);
 	*(volatile uint64_t *)mem = 0x2222;
 	return NULL;
 }

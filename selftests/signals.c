@@ -7,9 +7,9 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <time.h>
 
 #include "guest.h"
+#include "pace.h"
 #include "tap.h"
 
 static volatile uint64_t counter;
@@ -67,14 +67,6 @@ static struct vcpu *start(unsigned int flags, void (*fn)(void))
 	return vcpu;
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000ull + t.tv_nsec / 1000000;
-}
-
 static void immediate_exit(void)
 {
 	struct vcpu *v = start(0, guest_spin);
@@ -98,13 +90,13 @@ static void spin(void)
 	for (i = 0; i < 5; i++) {
 		before = counter;
 		t = now_ms();
-		ualarm(20000, 0);
+		alarm_ms(20, 0);
 		REQUIRE_EQ(vcpu_run(v), -EINTR);
 		t = now_ms() - t;
 		REQUIRE_EQ(caught, i + 1);
 		REQUIRE_EQ(v->run->exit_reason, KVM_EXIT_INTR);
 		REQUIRE_EQ(v->run->if_flag, 0);
-		REQUIRE(t < 1000, "%llu ms", (unsigned long long)t);
+		REQUIRE(t < slowly(1000), "%llu ms", (unsigned long long)t);
 		REQUIRE(counter > before, "the guest goes on");
 	}
 }
@@ -115,12 +107,12 @@ static void halted(void)
 	uint64_t t = now_ms();
 
 	handle(SIGALRM, on_signal);
-	ualarm(20000, 0);
+	alarm_ms(20, 0);
 	REQUIRE_EQ(vcpu_run(v), -EINTR);
-	REQUIRE(now_ms() - t < 1000);
+	REQUIRE(now_ms() - t < slowly(1000));
 	REQUIRE_EQ(v->run->exit_reason, KVM_EXIT_INTR);
 	REQUIRE_EQ(counter, 1);
-	ualarm(20000, 0);
+	alarm_ms(20, 0);
 	REQUIRE_EQ(vcpu_run(v), -EINTR);
 	REQUIRE_EQ(counter, 1, "it is still halted");
 }
@@ -164,13 +156,13 @@ static void signal_mask(void)
 	m.bits[(SIGUSR1 - 1) / 8] = 1u << (SIGUSR1 - 1) % 8;
 	must(v->fd, KVM_SET_SIGNAL_MASK, &m);
 	handle(SIGALRM, on_signal);
-	ualarm(20000, 0);
+	alarm_ms(20, 0);
 	REQUIRE_EQ(vcpu_run(v), -EINTR);
 	REQUIRE(counter > 0);
 	REQUIRE_EQ(caught, 1);
 	/* No mask: the thread's own counts. */
 	must(v->fd, KVM_SET_SIGNAL_MASK, 0);
-	ualarm(20000, 0);
+	alarm_ms(20, 0);
 	REQUIRE_EQ(vcpu_run(v), -EINTR);
 	REQUIRE_EQ(caught, 2);
 	sigprocmask(SIG_UNBLOCK, &block, NULL);
@@ -205,7 +197,7 @@ static void *kick(void *arg)
 		t = now_ms();
 		while (returned == before) {
 			sched_yield();
-			if (now_ms() - t > 2000) {
+			if (now_ms() - t > slowly(2000)) {
 				note("kick %u was lost", i);
 				_exit(KSFT_FAIL);
 			}
@@ -260,7 +252,7 @@ static void exits_counted(void)
 	int r;
 
 	handle(SIGALRM, on_signal);
-	ualarm(2000, 2000);
+	alarm_ms(2, 2);
 	while (caught < 20) {
 		r = vcpu_run(v);
 		if (r == KVM_EXIT_IO) {
@@ -271,7 +263,7 @@ static void exits_counted(void)
 			REQUIRE_EQ(r, -EINTR);
 		}
 	}
-	ualarm(0, 0);
+	alarm_off();
 }
 
 static const struct test tests[] = {
