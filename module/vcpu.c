@@ -59,6 +59,8 @@ static struct duet_vcpu *duet_vcpu_create(struct duet_vm *vm, u32 id)
 		return ERR_PTR(-ENOMEM);
 	vcpu->vm = vm;
 	vcpu->id = id;
+	/* its own already now: what is reset with it is told by the index */
+	vcpu->index = vm->nr_vcpus;
 	vcpu->cpu = -1;
 	vcpu->root = DUET_NO_ROOT;
 	vcpu->tsc_khz = vm->tsc_khz;
@@ -498,7 +500,6 @@ int duet_vcpu_create_fd(struct duet_vm *vm, u32 id)
 
 	/* From here on others find it: everything above is visible first. */
 	vm->created_vcpus = true;
-	vcpu->index = vm->nr_vcpus;
 	vm->vcpus[vcpu->index] = vcpu;
 	/* pairs with duet_nr_vcpus() */
 	smp_store_release(&vm->nr_vcpus, vm->nr_vcpus + 1);
