@@ -135,20 +135,16 @@ static void close_made(void)
 	close(made);
 }
 
-static void make_vm(unsigned int flags)
-{
-	if (!vm)
-		vm = vm_create(flags);
-}
-
 static void bare(void)
 {
-	make_vm(VM_BARE);
+	if (!vm)
+		vm = vm_create(VM_BARE);
 }
 
 static void with_irqchip(void)
 {
-	make_vm(VM_BARE | VM_IRQCHIP);
+	if (!vm)
+		vm = vm_create(VM_IRQCHIP);
 }
 
 static int kvm;
@@ -388,7 +384,7 @@ static struct {
 
 static void with_vcpu(void)
 {
-	make_vm(VM_BARE | VM_IRQCHIP);
+	with_irqchip();
 	if (!v)
 		v = vcpu_create(vm, 0);
 }

@@ -5,16 +5,20 @@
  * Loaded by scripts/lib/host-faults.sh in the emulated host; never elsewhere.
  */
 #include <linux/delay.h>
+#include <linux/gfp.h>
+#include <linux/irqflags.h>
 #include <linux/kernel.h>
 #include <linux/list.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
+#include <linux/refcount.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
 #include <linux/timer.h>
+#include <asm/fpu/api.h>
 
 static char *fault = "none";
 module_param(fault, charp, 0444);
@@ -165,6 +169,40 @@ static void list_corruption(void)
 	list_del(&thing.link);
 }
 
+/* page_owner: pages that nobody will free, until the module is unloaded */
+static struct page *lost_pages;
+
+static void lost_page(void)
+{
+	lost_pages = alloc_pages(GFP_KERNEL, 2);
+}
+
+/* refcount_t: put once too often */
+static void refcount_underflow(void)
+{
+	refcount_t count = REFCOUNT_INIT(1);
+
+	WRITE_ONCE(unknown, refcount_dec_and_test(&count));
+	refcount_dec(&count);
+}
+
+/* DEBUG_IRQFLAGS: restored, but somebody has switched them on in between */
+static void irqs_already_on(void)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	local_irq_enable();
+	local_irq_restore(flags);
+}
+
+/* X86_DEBUG_FPU: an end without a beginning */
+static void fpu_not_begun(void)
+{
+	preempt_disable();
+	kernel_fpu_end();
+}
+
 static const struct {
 	const char *name;
 	void (*plant)(void);
@@ -181,6 +219,10 @@ static const struct {
 	{ "leak", leak },
 	{ "free_armed_timer", free_armed_timer },
 	{ "list_corruption", list_corruption },
+	{ "lost_page", lost_page },
+	{ "refcount_underflow", refcount_underflow },
+	{ "irqs_already_on", irqs_already_on },
+	{ "fpu_not_begun", fpu_not_begun },
 	{ "none", NULL },
 };
 
@@ -200,6 +242,8 @@ static int __init fault_init(void)
 
 static void __exit fault_exit(void)
 {
+	if (lost_pages)
+		__free_pages(lost_pages, 2);
 }
 
 module_init(fault_init);
