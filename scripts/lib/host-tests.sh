@@ -109,10 +109,19 @@ no_leaks()
 		END { exit found > 0 }' $kmemleak
 }
 
-# no_lost_pages: no page that the module has asked for is still there, with no VM.
+# pages: lines that tell of a page that the module has asked for. Those of the
+# CPUs are there from load on.
+pages()
+{
+	grep -c -F '[duet]' $owners
+}
+
+# no_lost_pages COUNT: no more than those, now that there is no VM.
 no_lost_pages()
 {
-	[ -n "$(head -c 1 $owners)" ] && ! grep -F -B 8 '[duet]' $owners
+	[ "$1" -gt 0 ] && [ "$(pages)" -le "$1" ] && return
+	grep -F -B 8 '[duet]' $owners
+	return 1
 }
 
 # lockdep is off after its first report, or when it runs out of memory
@@ -145,11 +154,12 @@ for device in $devices; do
 	duet)
 		[ ! -e $kmemleak ] || before=$(jiffies)
 		step duet load "duet.ko loads and makes its node" load_duet || continue
+		[ ! -e $kmemleak ] || loaded=$(pages)
 		programs duet "$@"
 		if [ -e $kmemleak ]; then
 			step duet kmemleak "no VM or vCPU has left memory behind" \
 				no_leaks "$before"
-			step duet page_owner "nor pages" no_lost_pages
+			step duet page_owner "nor pages" no_lost_pages "$loaded"
 		fi
 		step duet unload "duet.ko unloads" rmmod duet
 		if [ -e $kmemleak ]; then
