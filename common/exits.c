@@ -76,13 +76,6 @@ static int handle_host(struct duet_vcpu *vcpu)
 	return 1;
 }
 
-static int handle_irq_window(struct duet_vcpu *vcpu)
-{
-	duet_ops->set_window(vcpu, DUET_WINDOW_INTR, false);
-	duet_request_self(vcpu, DUET_REQ_EVENT);
-	return 1;
-}
-
 static int handle_nmi_window(struct duet_vcpu *vcpu)
 {
 	duet_ops->set_window(vcpu, DUET_WINDOW_NMI, false);
@@ -435,12 +428,6 @@ static int handle_task_switch(struct duet_vcpu *vcpu)
 	return duet_internal_error(vcpu, KVM_INTERNAL_ERROR_EMULATION);
 }
 
-static int handle_tpr(struct duet_vcpu *vcpu)
-{
-	duet_request_self(vcpu, DUET_REQ_EVENT);
-	return 1;
-}
-
 static int handle_shutdown(struct duet_vcpu *vcpu)
 {
 	vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
@@ -466,7 +453,6 @@ static int (*const duet_handlers[DUET_NR_EXITS])(struct duet_vcpu *vcpu) = {
 	[DUET_EXIT_NMI]			= handle_host,
 	[DUET_EXIT_MCE]			= handle_host,
 	[DUET_EXIT_SMI]			= handle_host,
-	[DUET_EXIT_IRQ_WINDOW]		= handle_irq_window,
 	[DUET_EXIT_NMI_WINDOW]		= handle_nmi_window,
 	[DUET_EXIT_EXCEPTION]		= handle_exception,
 	[DUET_EXIT_CPUID]		= handle_cpuid,
@@ -490,13 +476,13 @@ static int (*const duet_handlers[DUET_NR_EXITS])(struct duet_vcpu *vcpu) = {
 	[DUET_EXIT_RDTSC]		= handle_rdtsc,
 	[DUET_EXIT_VIRT_INSN]		= handle_virt_insn,
 	[DUET_EXIT_TASK_SWITCH]		= handle_task_switch,
-	[DUET_EXIT_TPR]			= handle_tpr,
 	[DUET_EXIT_PREEMPT_TIMER]	= handle_host,
 	[DUET_EXIT_SHUTDOWN]		= handle_shutdown,
 	[DUET_EXIT_FAIL_ENTRY]		= handle_fail_entry,
 	[DUET_EXIT_UNKNOWN]		= handle_unhandled,
 };
 
+/* IRQ_WINDOW and TPR are the fast path's alone. */
 int duet_handle_exit(struct duet_vcpu *vcpu)
 {
 	return duet_handlers[vcpu->exit.reason](vcpu);

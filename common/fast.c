@@ -5,6 +5,7 @@
  * Called by the backends; what it does not do, exits.c does.
  */
 #include "common/io.h"
+#include "common/irqchip.h"
 #include "common/msr.h"
 #include "common/vcpu.h"
 
@@ -75,6 +76,39 @@ static bool fast_io(struct duet_vcpu *vcpu)
 	return false;
 }
 
+/*
+ * What waits can be taken: RFLAGS.IF is set, or the TPR fell below it. Apart
+ * from the switch, where two cases more would cost all the others.
+ */
+static noinline bool fast_window(struct duet_vcpu *vcpu)
+{
+	if (vcpu->exit.reason == DUET_EXIT_IRQ_WINDOW)
+		duet_ops->set_window(vcpu, DUET_WINDOW_INTR, false);
+	else if (vcpu->exit.reason != DUET_EXIT_TPR)
+		return false;
+	duet_request_self(vcpu, DUET_REQ_EVENT);
+	return true;
+}
+
+/*
+ * Nothing is to be done but to look for interrupts: the one that this exit
+ * raised or let through goes in with the next entry of this loop, as it would
+ * from duet_enter(). Not while a PV EOI is due (the local APIC is behind), nor
+ * where user space may want to hear of an EOI or a window. What is rarer than
+ * an interrupt the run loop sees to.
+ */
+static noinline bool fast_events(struct duet_vcpu *vcpu)
+{
+	if (atomic_read(&vcpu->requests) != DUET_REQ_EVENT ||
+	    !vcpu->vm->has_pic || vcpu->pv_eoi ||
+	    duet_lapic_has_events(vcpu) || duet_event_waits(vcpu))
+		return false;
+	atomic_andnot(DUET_REQ_EVENT, &vcpu->requests);
+	smp_mb__after_atomic();	/* what was posted before the request */
+	duet_inject_events(vcpu);
+	return true;
+}
+
 static bool duet_try_fast(struct duet_vcpu *vcpu)
 {
 	switch (vcpu->exit.reason) {
@@ -91,7 +125,7 @@ static bool duet_try_fast(struct duet_vcpu *vcpu)
 	case DUET_EXIT_PAGE_FAULT:
 		return duet_fast_mmio(vcpu);
 	default:
-		return false;
+		return fast_window(vcpu);
 	}
 }
 
@@ -105,7 +139,7 @@ bool duet_fast_exit(struct duet_vcpu *vcpu)
 	 * Others' requests come with an interrupt, which is an exit. What this
 	 * exit asked for itself has no other way to be seen.
 	 */
-	if (unlikely(duet_has_request(vcpu))) {
+	if (unlikely(duet_has_request(vcpu)) && !fast_events(vcpu)) {
 		vcpu->outcome = DUET_OUTCOME_RESUME;
 		return false;
 	}

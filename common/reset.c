@@ -73,6 +73,8 @@ void duet_vcpu_reset(struct duet_vcpu *vcpu, bool init)
 	duet_wrote(vcpu, DUET_ST_ALL & ~(DUET_ST_MSRS | DUET_ST_ROOT |
 					 DUET_ST_TSC));
 
+	/* an instruction that user space had to complete is gone */
+	vcpu->complete = NULL;
 	memset(&vcpu->events.exception, 0, sizeof(vcpu->events.exception));
 	memset(&vcpu->events.interrupt, 0, sizeof(vcpu->events.interrupt));
 	vcpu->events.nmi_injected = false;

@@ -9,20 +9,16 @@
  * while a guest's are off, Bochs keeps the host's back as well, and with one
  * processor the other vCPU would never run (docs/errata-emulators.md).
  */
-#include <pthread.h>
 #include <sched.h>
 #include <time.h>
 
 #include "apic.h"
 #include "clock.h"
 #include "tap.h"
+#include "threads.h"
 
 #define VEC_PING	0x70
 #define VEC_PONG	0x71
-
-#define ICR_INIT	0x4500u
-#define ICR_SIPI	0x4600u
-#define ICR_NMI		0x4400u
 
 static volatile uint64_t hits[256];
 static volatile bool started, stop;
@@ -32,12 +28,6 @@ static void guest_count(struct trap *t)
 	hits[t->vector]++;
 	if (t->vector != VEC_NMI)
 		apic_eoi();
-}
-
-static void send(unsigned int id, uint32_t icr)
-{
-	apic_write(APIC_ICR2, id << 24);
-	apic_write(APIC_ICR, icr);
 }
 
 static struct vcpu *start(void (*fn)(void))
@@ -50,44 +40,6 @@ static struct vcpu *start(void (*fn)(void))
 		guest_handlers[i] = guest_count;
 	vcpu_start(v, fn);
 	return v;
-}
-
-/* The second vCPU, running @fn at once; NULL: it waits for a SIPI. */
-static struct vcpu *second(struct vcpu *v, void (*fn)(void))
-{
-	struct kvm_mp_state mp = { KVM_MP_STATE_RUNNABLE };
-	struct vcpu *w = vcpu_create(v->vm, 1);
-
-	if (fn) {
-		vcpu_start(w, fn);
-		must(w->fd, KVM_SET_MP_STATE, &mp);
-	}
-	return w;
-}
-
-/* A vCPU of which no exit is expected but its own failures. */
-static void *run_thread(void *arg)
-{
-	struct vcpu *w = arg;
-
-	for (;;) {
-		if (!ioctl(w->fd, KVM_RUN, 0)) {
-			ucall_get(w);
-			exit_unexpected(__FILE__, __LINE__, w);
-		}
-		/* KVM returns once when a SIPI has come. */
-		if (errno != EINTR && errno != EAGAIN)
-			fail("KVM_RUN: %s", strerror(errno));
-	}
-	return NULL;
-}
-
-static pthread_t spawn(void *(*fn)(void *), void *arg)
-{
-	pthread_t t;
-
-	REQUIRE(!pthread_create(&t, NULL, fn, arg));
-	return t;
 }
 
 /* Interrupts to and fro, the waiting side spinning or asleep. */
@@ -119,7 +71,7 @@ static void guest_ping(void)
 	while (!started)
 		asm volatile("pause");
 	for (i = 1; i <= ROUNDS; i++) {
-		send(1, VEC_PING);
+		apic_ipi(1, VEC_PING);
 		wait_hits(VEC_PONG, i);
 	}
 	GUEST_EQ(hits[VEC_PING], ROUNDS);
@@ -136,7 +88,7 @@ static void guest_pong(void)
 	started = true;
 	for (i = 1;; i++) {
 		wait_hits(VEC_PING, i);
-		send(0, VEC_PONG);
+		apic_ipi(0, VEC_PONG);
 	}
 }
 
@@ -154,7 +106,7 @@ static void ping(bool asleep)
 	skip_kvm_on_tcg();
 	v = start(guest_ping);
 	sleeping = asleep;
-	spawn(run_thread, second(v, guest_pong));
+	spawn(run_thread, another(v, 1, guest_pong));
 	expect_done(v);
 }
 
@@ -211,19 +163,10 @@ static void guest_remap1(void)
 		asm volatile("pause");
 }
 
-static void move(pthread_t t, unsigned int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	REQUIRE(!pthread_setaffinity_np(t, sizeof(set), &set));
-}
-
 static void *move_threads(void *arg)
 {
 	struct timespec t = { .tv_nsec = 3000000 };
-	unsigned int n = sysconf(_SC_NPROCESSORS_ONLN), i;
+	unsigned int n = host_cpus(), i;
 	pthread_t *threads = arg;
 
 	for (i = 0; i < MOVES; i++) {
@@ -237,7 +180,7 @@ static void *move_threads(void *arg)
 static void moving(void)
 {
 	pthread_t threads[2] = { pthread_self() };
-	struct vcpu *v = start(guest_remap0), *w = second(v, guest_remap1);
+	struct vcpu *v = start(guest_remap0), *w = another(v, 1, guest_remap1);
 
 	guest_split(remap_ptes, REMAP_VA);
 	threads[1] = spawn(run_thread, w);
@@ -284,13 +227,13 @@ static void guest_sipi(void)
 	apic_enable();
 	sti();
 	for (i = 1; i <= 60; i++) {
-		send(1, ICR_INIT);
-		send(1, ICR_SIPI | (8 + i % 2));
+		apic_ipi(1, ICR_INIT);
+		apic_ipi(1, ICR_SIPI | (8 + i % 2));
 		guest_wait_sipi(i);
 		/* No INIT before it: it means nothing. */
-		send(1, ICR_SIPI | 8);
+		apic_ipi(1, ICR_SIPI | 8);
 		if (i % 5 == 0)
-			send(1, ICR_INIT);	/* two in a row */
+			apic_ipi(1, ICR_INIT);	/* two in a row */
 	}
 	GUEST_EQ(sipis(), 60);
 	guest_done();
@@ -304,7 +247,7 @@ static void sipi(void)
 	if (!device_is_duet())
 		skip("KVM comes to no end here");
 	v = start(guest_sipi);
-	w = second(v, NULL);
+	w = another(v, 1, NULL);
 	low_copy(v->vm, 0x8000, smp_sleep, smp_spin);
 	low_copy(v->vm, 0x9000, smp_spin, smp_end);
 	must(w->fd, KVM_GET_MP_STATE, &mp);
@@ -317,15 +260,15 @@ static void sipi(void)
 static void guest_init_only(void)
 {
 	apic_enable();
-	send(1, ICR_INIT);
+	apic_ipi(1, ICR_INIT);
 	guest_sync(1);
-	send(1, ICR_SIPI | 8);
+	apic_ipi(1, ICR_SIPI | 8);
 	guest_sync(2);
 }
 
 static void mp_states(void)
 {
-	struct vcpu *v = start(guest_init_only), *w = second(v, NULL);
+	struct vcpu *v = start(guest_init_only), *w = another(v, 1, NULL);
 	struct kvm_mp_state mp;
 	struct kvm_sregs s;
 
@@ -364,11 +307,11 @@ static void guest_wakes(void)
 		asm volatile("pause");
 	guest_sync(1);
 	for (i = 0; i < 10; i++) {
-		send(1, ICR_SIPI | 8);
+		apic_ipi(1, ICR_SIPI | 8);
 		guest_sync(2);		/* some time passes */
 	}
 	GUEST_EQ(woken, 0);
-	send(1, ICR_NMI);
+	apic_ipi(1, ICR_NMI);
 	while (!woken)
 		asm volatile("pause");
 	GUEST_EQ(hits[VEC_NMI], 1);
@@ -383,7 +326,7 @@ static void sipi_in_halt(void)
 	if (!device_is_duet())
 		skip("KVM lets a SIPI end HLT");
 	v = start(guest_wakes);
-	spawn(run_thread, second(v, guest_sleeper));
+	spawn(run_thread, another(v, 1, guest_sleeper));
 	expect_sync(v, 1);
 	usleep(20000);
 	for (i = 0; i < 10; i++) {
@@ -511,7 +454,7 @@ static void same_clock(struct vcpu *v)
 
 static void kvmclock(void)
 {
-	struct vcpu *v = start(guest_clock0), *w = second(v, guest_clock1);
+	struct vcpu *v = start(guest_clock0), *w = another(v, 1, guest_clock1);
 	struct kvm_clock_data data = { .clock = 1000000000000ull };
 	pthread_t threads[2] = { pthread_self() };
 	uint64_t now;

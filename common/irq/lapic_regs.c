@@ -360,21 +360,25 @@ bool duet_lapic_msr_write_fast(struct duet_vcpu *vcpu, u32 index, u64 value)
 
 /* --- all of them --- */
 
-/** duet_lapic_reset_regs() - SDM vol. 3, 11.4.7.1; APIC id and mode stay */
+/**
+ * duet_lapic_reset_regs() - SDM vol. 3, 11.4.7.1; APIC id and mode stay
+ *
+ * They stay at every moment: the SIPI that follows an INIT may look for its
+ * destination meanwhile.
+ */
 void duet_lapic_reset_regs(struct duet_lapic *l)
 {
-	u32 id = duet_lapic_reg(l, APIC_ID);
+	bool x2apic = l->mode == DUET_APIC_X2APIC;
 	u32 reg;
 
-	memset(l->regs, 0, KVM_APIC_REG_SIZE);
-	duet_lapic_put(l, APIC_ID, id);
+	for (reg = APIC_LVR; reg < KVM_APIC_REG_SIZE; reg += 0x10)
+		if (reg != APIC_LDR || !x2apic)
+			duet_lapic_put(l, reg, 0);
 	duet_lapic_put(l, APIC_LVR, VERSION);
 	duet_lapic_put(l, APIC_SPIV, 0xff);
 	duet_lapic_put(l, APIC_DFR, ~0U);
 	for (reg = APIC_LVTT; reg <= APIC_LVTERR; reg += 0x10)
 		duet_lapic_put(l, reg, APIC_LVT_MASKED);
-	if (l->mode == DUET_APIC_X2APIC)
-		duet_lapic_put(l, APIC_LDR, duet_x2apic_ldr(id));
 	/*
 	 * There is no firmware to open LINT0 for the PIC: virtual wire mode
 	 * is what a BSP finds (MultiProcessor Specification 1.4, 3.6.2.2).

@@ -111,6 +111,7 @@ hotplug()
 		echo 1 >/sys/devices/system/cpu/cpu$c/online || return 1
 		i=$((i + 1))
 		echo $i >/tmp/plugs
+		usleep 100000
 	done
 }
 

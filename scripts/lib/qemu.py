@@ -2,6 +2,7 @@
 """The machine "tcg": QEMU's own AMD-V. Called by machine.py."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -9,9 +10,27 @@ import sys
 CPU = "max,la57=off"
 
 
+def program(args):
+    """The emulator, and whether its -icount is fair to all processors.
+
+    Until 8.1 the first one gets all of the time (scripts/lib/setup-qemu.sh).
+    """
+    if args.cpus == 1:
+        return "qemu-system-x86_64", True
+    build = os.environ.get("DUET_BUILD") or os.path.join(
+        os.path.dirname(os.path.abspath(__file__)), "..", "..", "build")
+    own = os.path.join(build, "qemu", "qemu-system-x86_64")
+    name = own if os.access(own, os.X_OK) else "qemu-system-x86_64"
+    said = subprocess.run([name, "--version"], stdout=subprocess.PIPE,
+                          check=True).stdout.decode()
+    version = re.search(r"version (\d+)\.(\d+)", said)
+    return name, tuple(map(int, version.groups())) >= (8, 1)
+
+
 def prepare(args, line, serial):
     """The command to run, and its environment."""
-    argv = ["qemu-system-x86_64", "-nodefaults", "-no-user-config",
+    name, fair = program(args)
+    argv = [name, "-nodefaults", "-no-user-config",
             "-machine", "q35,hpet=off,i8042=off,smm=off",
             "-cpu", CPU, "-m", str(args.memory), "-smp", str(args.cpus),
             "-display", "none", "-no-reboot",
@@ -24,6 +43,9 @@ def prepare(args, line, serial):
         argv += ["-serial", "file:" + serial,
                  "-chardev", "file,id=debug,path=/dev/stdout",
                  "-device", "isa-debugcon,iobase=0xe9,chardev=debug"]
+    if args.deterministic and not fair:
+        raise SystemExit("machine.py: several processors and --deterministic "
+                         "want QEMU 8.1; 'scripts/host setup' gets it")
     if args.deterministic:
         # icount: the time stamp counter counts instructions, one per ns
         argv += ["-accel", "tcg,thread=single",
@@ -32,15 +54,14 @@ def prepare(args, line, serial):
     elif os.environ.get("DUET_TCG_THREAD", "single") == "multi":
         # the emulator's own threads' races: for stress on demand
         argv += ["-accel", "tcg,thread=multi"]
-    elif args.cpus > 1:
+    elif not fair:
         argv += ["-accel", "tcg,thread=single"]
     else:
-        # With icount the timers are the processor's own thread's, too: VMRUN
+        # With icount the timers are the processors' own thread's, too: VMRUN
         # and #VMEXIT change interrupt_request without the lock, and a timer's
         # interrupt of another thread that comes just then is lost
         # (docs/errata-emulators.md). 8 ns for an instruction is about real
-        # time; nobody waits while the processor is idle. (Two processors do
-        # not get through the firmware that way.)
+        # time; nobody waits while the processors are idle.
         argv += ["-accel", "tcg,thread=single", "-icount",
                  "shift=3,sleep=" + ("on" if args.shell else "off")]
     return argv + args.emulator_option, dict(os.environ)

@@ -321,4 +321,5 @@ cmd_setup()
 	for name in "${names[@]}"; do
 		setup_kernel "$name" "$install"
 	done
+	setup_qemu
 }

@@ -43,6 +43,10 @@
 #define APIC_DEADLINE	(2u << 17)
 #define APIC_EXTINT	(7u << 8)
 #define APIC_SELF	(1u << 18)
+#define APIC_OTHERS	(3u << 18)
+#define ICR_NMI		0x4400u
+#define ICR_INIT	0x4500u
+#define ICR_SIPI	0x4600u
 
 static inline uint32_t apic_read(unsigned int reg)
 {
@@ -73,6 +77,18 @@ static inline void apic_enable(void)
 static inline void apic_self_ipi(unsigned int vec)
 {
 	apic_write(APIC_ICR, APIC_SELF | vec);
+}
+
+/* @icr to the local APIC @id. */
+static inline void apic_ipi(unsigned int id, uint32_t icr)
+{
+	apic_write(APIC_ICR2, id << 24);
+	apic_write(APIC_ICR, icr);
+}
+
+static inline unsigned int apic_id(void)
+{
+	return apic_read(APIC_ID) >> 24;
 }
 
 static inline bool apic_bit(unsigned int reg, unsigned int vec)

@@ -1,0 +1,562 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Rule: a machine of several vCPUs stays right when everything happens at
+ * once: interrupts between all of them, threads that move, host CPUs that go
+ * and come, INIT and SIPI at odd times, ioctls that set state while it runs.
+ */
+#include <fcntl.h>
+#include <sched.h>
+#include <time.h>
+
+#include "apic.h"
+#include "tap.h"
+#include "threads.h"
+
+static volatile bool stop;
+
+static void pause_ms(unsigned int ms)
+{
+	struct timespec t = { .tv_sec = ms / 1000,
+			      .tv_nsec = ms % 1000 * 1000000 };
+
+	nanosleep(&t, NULL);
+}
+
+/*
+ * Each vCPU interrupts all others, at times by the shorthand and at times one
+ * by one, and goes on when each of them has answered by its count. So none may
+ * be lost, and none may come twice. It waits asleep in every other round.
+ */
+#define VCPUS		4
+#define VEC_STORM	0x40		/* and the sender's id */
+#define VEC_TICK	0x50
+
+static volatile uint64_t sent[VCPUS], rounds[VCPUS], ticks[VCPUS];
+static volatile uint64_t taken[VCPUS][VCPUS];	/* by the receiver */
+static volatile uint64_t wrong[VCPUS], finished, nmis[VCPUS], nmis_sent[VCPUS];
+
+static void guest_storm_trap(struct trap *t)
+{
+	unsigned int from = t->vector - VEC_STORM, me = apic_id();
+
+	if (++taken[me][from] != sent[from])
+		wrong[me]++;
+	apic_eoi();
+}
+
+static void guest_tick(struct trap *t)
+{
+	ticks[apic_id()]++;
+	apic_eoi();
+}
+
+static void guest_nmi(struct trap *t)
+{
+	nmis[apic_id()]++;
+}
+
+static bool answered(unsigned int me)
+{
+	unsigned int i;
+
+	for (i = 0; i < VCPUS; i++)
+		if (i != me && taken[i][me] != sent[me])
+			return false;
+	return true;
+}
+
+/* The answers come without an interrupt; the tick ends a sleep over them. */
+static void await_answers(unsigned int me, bool asleep)
+{
+	while (!answered(me)) {
+		if (!asleep) {
+			asm volatile("pause");
+			continue;
+		}
+		cli();
+		if (!answered(me))
+			safe_halt();
+		sti();
+	}
+}
+
+static void guest_storm(void)
+{
+	unsigned int me, i, n;
+
+	apic_enable();
+	me = apic_id();
+	apic_write(APIC_TIMER_DCR, 0xb);
+	apic_write(APIC_LVT_TIMER, VEC_TICK | APIC_PERIODIC);
+	apic_write(APIC_TIMER_ICR, 2000000);	/* 2 ms */
+	sti();
+	__atomic_add_fetch(&finished, 1, __ATOMIC_SEQ_CST);
+	while (finished < VCPUS)
+		asm volatile("pause");
+	for (n = 0; !stop; n++) {
+		sent[me]++;
+		if (n % 3) {
+			for (i = 0; i < VCPUS; i++)
+				if (i != me)
+					apic_ipi(i, VEC_STORM + me);
+		} else {
+			apic_write(APIC_ICR, APIC_OTHERS | (VEC_STORM + me));
+		}
+		if (n % 16 == 0) {
+			nmis_sent[(me + 1) % VCPUS]++;
+			apic_ipi((me + 1) % VCPUS, ICR_NMI);
+		}
+		await_answers(me, n % 2);
+		rounds[me]++;
+	}
+	__atomic_add_fetch(&finished, 1, __ATOMIC_SEQ_CST);
+	while (finished < 2 * VCPUS)
+		asm volatile("pause");
+	if (!me)
+		guest_done();
+	for (;;)
+		asm volatile("pause");
+}
+
+/* Runs the storm while @trouble, a thread that ends it, does its worst. */
+static void storm(void *(*trouble)(void *))
+{
+	pthread_t threads[VCPUS] = { pthread_self() };
+	struct vcpu *v;
+	unsigned int i;
+
+	/* It delivers some of KVM's interrupts twice, and others before HLT. */
+	if (!device_is_duet() && host_is_tcg())
+		skip("QEMU's TCG and EVENTINJ, see svm/quirk.c");
+	v = vcpu_create(vm_create(VM_IRQCHIP), 0);
+	for (i = 0; i < VCPUS; i++)
+		guest_handlers[VEC_STORM + i] = guest_storm_trap;
+	guest_handlers[VEC_TICK] = guest_tick;
+	guest_handlers[VEC_NMI] = guest_nmi;
+	vcpu_start(v, guest_storm);
+	for (i = 1; i < VCPUS; i++)
+		threads[i] = spawn(run_thread, another(v, i, guest_storm));
+	spawn(trouble, threads);
+	expect_done(v);
+	for (i = 0; i < VCPUS; i++) {
+		note("vCPU %u: %lu rounds, %lu ticks, %lu of %lu NMIs", i,
+		     rounds[i], ticks[i], nmis[i], nmis_sent[i]);
+		REQUIRE_EQ(wrong[i], 0, "lost or doubled interrupts");
+		REQUIRE(rounds[i] > 10 && ticks[i]);
+		/* NMIs may merge: one waits, no more */
+		REQUIRE(nmis[i] && nmis[i] <= nmis_sent[i]);
+	}
+}
+
+static void *only_time(void *arg)
+{
+	pause_ms(700);
+	stop = true;
+	return NULL;
+}
+
+static void storm_alone(void)
+{
+	storm(only_time);
+}
+
+static void *move_all(void *arg)
+{
+	unsigned int i, n = host_cpus();
+	pthread_t *threads = arg;
+
+	for (i = 0; i < 200; i++) {
+		move(threads[i % VCPUS], i / VCPUS % n);
+		pause_ms(2);
+	}
+	stop = true;
+	return NULL;
+}
+
+static void storm_moving(void)
+{
+	storm(move_all);
+}
+
+#define CPU1_ONLINE	"/sys/devices/system/cpu/cpu1/online"
+
+static void set_online(char digit)
+{
+	int fd = open(CPU1_ONLINE, O_WRONLY);
+
+	REQUIRE(write(fd, &digit, 1) == 1, "%c: %s", digit, strerror(errno));
+	close(fd);
+}
+
+static void *plug(void *arg)
+{
+	unsigned int i;
+
+	for (i = 0; i < 8; i++) {
+		set_online('0');
+		pause_ms(20);
+		set_online('1');
+		pause_ms(20);
+	}
+	stop = true;
+	return NULL;
+}
+
+static void storm_hotplug(void)
+{
+	if (access(CPU1_ONLINE, W_OK))
+		skip("the host has no CPU to take away");
+	storm(plug);
+}
+
+/*
+ * INIT and SIPI at odd times: to a vCPU in the middle of an IN that user space
+ * has to complete, also by two senders. It starts with cleared registers.
+ */
+#define COUNT		0x600		/* in low memory */
+#define DIRT		0x602
+#define NMI_COUNT	0x604
+#define IN_PORT		0x50
+
+asm(".pushsection .rodata\n"
+    ".code16\n"
+    "storm_in: cli\n"
+    "orw %ax, 0x602; orw %bx, 0x602; orw %cx, 0x602; orw %si, 0x602\n"
+    "orw %di, 0x602; orw %bp, 0x602; orw %sp, 0x602\n"
+    "lock incw 0x600\n"
+    "1: inw $0x50, %ax; movw %ax, %bx; movw %ax, %bp; jmp 1b\n"
+    "storm_nmi: cli\n"
+    "movw $0x7000, %sp\n"
+    "lock incw 0x600\n"
+    "1: hlt; jmp 1b\n"
+    "storm_nmi_handler: lock incw 0x604\n"
+    "1: pause; jmp 1b\n"		/* no IRET: NMIs stay blocked */
+    "storm_end:\n"
+    ".code64\n"
+    ".popsection");
+extern const char storm_in[], storm_nmi[], storm_nmi_handler[], storm_end[];
+
+static unsigned int low_word(uintptr_t at)
+{
+	asm("" : "+r" (at));	/* there is an object, whatever gcc thinks */
+	return *(volatile uint16_t *)at;
+}
+
+static void spend(unsigned int n)
+{
+	while (n--)
+		asm volatile("pause");
+}
+
+/* INIT, and after some @delay the SIPI, which must not be lost. */
+static void restart(unsigned int page, unsigned int count, unsigned int delay)
+{
+	apic_ipi(1, ICR_INIT);
+	spend(delay);
+	apic_ipi(1, ICR_SIPI | page);
+	while (low_word(COUNT) != (uint16_t)count)
+		asm volatile("pause");
+}
+
+static volatile bool other_done;
+
+static void guest_inits(void)
+{
+	unsigned int i;
+
+	apic_enable();
+	/* It may meet the INIT anywhere on its way. */
+	for (i = 1; i <= 1500; i++) {
+		restart(8, i, i % 150);
+		spend(i * 37 % 150);
+	}
+	GUEST_EQ(low_word(DIRT), 0);
+	guest_sync(1);
+	/* another one does the same, and then it still obeys */
+	while (!other_done) {
+		apic_ipi(1, ICR_INIT);
+		apic_ipi(1, ICR_SIPI | 8);
+	}
+	apic_ipi(1, ICR_INIT);
+	guest_sync(2);
+	restart(8, low_word(COUNT) + 1, 0);
+	GUEST_EQ(low_word(DIRT), 0);
+	guest_done();
+}
+
+static void guest_inits_too(void)
+{
+	unsigned int i;
+
+	apic_enable();
+	for (i = 0; i < 200; i++) {
+		apic_ipi(1, ICR_INIT);
+		apic_ipi(1, ICR_SIPI | 8);
+		apic_ipi(1, ICR_SIPI | 8);
+	}
+	other_done = true;
+	for (;;)
+		asm volatile("hlt");
+}
+
+/* The IN is completed late, and sometimes after a look at the MP state. */
+static void *run_in(void *arg)
+{
+	struct vcpu *w = arg;
+	struct kvm_mp_state mp;
+	unsigned int n = 0;
+
+	for (;;) {
+		if (ioctl(w->fd, KVM_RUN, 0)) {
+			REQUIRE(errno == EINTR || errno == EAGAIN, "KVM_RUN: %s",
+				strerror(errno));
+			continue;
+		}
+		REQUIRE_EQ(w->run->exit_reason, KVM_EXIT_IO);
+		REQUIRE_EQ(w->run->io.port, IN_PORT);
+		memset((char *)w->run + w->run->io.data_offset, 0x55, 2);
+		if (++n % 3 == 0) {
+			usleep(300);
+			must(w->fd, KVM_GET_MP_STATE, &mp);
+		}
+		if (n % 4 == 0)
+			sched_yield();
+	}
+	return NULL;
+}
+
+static void odd_inits(void)
+{
+	struct vcpu *v, *w;
+
+	if (!device_is_duet())
+		skip("KVM comes to no end here");
+	v = vcpu_create(vm_create(VM_IRQCHIP), 0);
+	vcpu_start(v, guest_inits);
+	w = another(v, 1, NULL);
+	low_copy(v->vm, 0x8000, storm_in, storm_nmi);
+	spawn(run_in, w);
+	expect_sync(v, 1);
+	spawn(run_thread, another(v, 2, guest_inits_too));
+	expect_sync(v, 2);
+	pause_ms(50);
+	expect_done(v);
+}
+
+/*
+ * An IN that user space has yet to complete is gone with an INIT, also if the
+ * SIPI starts at the very same instruction.
+ */
+#define MSI_INIT	0x500
+#define MSI_SIPI	0x600
+
+static void message(struct vcpu *v, uint32_t data)
+{
+	struct kvm_msi msi = { .address_lo = 0xfee01000, .data = data };
+
+	must(v->vm->fd, KVM_SIGNAL_MSI, &msi);
+}
+
+static void init_in_io(void)
+{
+	/* IN from one port and then from another */
+	static const char code[] = { 0xe5, IN_PORT, 0xe5, IN_PORT + 1 };
+	struct vcpu *v = vcpu_create(vm_create(VM_IRQCHIP), 0), *w;
+	struct kvm_mp_state mp = { KVM_MP_STATE_RUNNABLE };
+	struct kvm_regs regs;
+	unsigned int i;
+
+	if (!device_is_duet())
+		skip("KVM goes on with what INIT has ended");
+	w = another(v, 1, NULL);
+	low_copy(v->vm, 0x8000, code, code + sizeof(code));
+	message(v, MSI_INIT);
+	for (i = 0; i < 4; i++) {
+		message(v, MSI_SIPI | 8);
+		must(w->fd, KVM_GET_MP_STATE, &mp);
+		REQUIRE_EQ(mp.mp_state, KVM_MP_STATE_RUNNABLE);
+		vcpu_expect(w, KVM_EXIT_IO);
+		REQUIRE_EQ(w->run->io.port, IN_PORT);
+		memset((char *)w->run + w->run->io.data_offset, 0x55, 2);
+		regs_get(w, &regs);
+		REQUIRE_EQ(regs.rip, 0);
+		REQUIRE_EQ(regs.rax, 0);
+		message(v, MSI_INIT);
+	}
+}
+
+/* INIT to one in its NMI handler: NMIs are no longer blocked after it. */
+static void guest_init_in_nmi(void)
+{
+	unsigned int i;
+
+	apic_enable();
+	for (i = 1; i <= 20; i++) {
+		restart(9, i, 0);
+		apic_ipi(1, ICR_NMI);
+		while (low_word(NMI_COUNT) != i)
+			asm volatile("pause");
+		apic_ipi(1, ICR_NMI);		/* blocked, and forgotten */
+	}
+	guest_done();
+}
+
+static void init_in_nmi(void)
+{
+	struct vcpu *v = vcpu_create(vm_create(VM_IRQCHIP), 0), *w;
+	uint16_t *vector = (uint16_t *)(v->vm->low + 4 * VEC_NMI);
+
+	vcpu_start(v, guest_init_in_nmi);
+	w = another(v, 1, NULL);
+	low_copy(v->vm, 0x9000, storm_nmi, storm_end);
+	vector[0] = storm_nmi_handler - storm_nmi;
+	vector[1] = 0x900;
+	spawn(run_thread, w);
+	expect_done(v);
+}
+
+/*
+ * State is read and set again by several threads while the vCPU runs. Its
+ * code may be set back at any point: the loop keeps nothing in registers that
+ * an earlier pass had not.
+ */
+static volatile uint64_t passes;
+static volatile unsigned int sets[3];
+
+static void guest_passes(void)
+{
+	apic_enable();
+	sti();
+	asm volatile("1: lock incq passes\n\t"
+		     "outb %%al, $0x99\n\t"
+		     "jmp 1b" : : "a" (0) : "memory");
+}
+
+/* KVM_GET_x and KVM_SET_x of one buffer. */
+#define BACK(v, what, type)						\
+	do {								\
+		struct type state_ = { 0 };				\
+									\
+		must((v)->fd, KVM_GET_##what, &state_);			\
+		must((v)->fd, KVM_SET_##what, &state_);			\
+	} while (0)
+
+static void *set_vcpu(void *arg)
+{
+	struct vcpu *v = arg;
+
+	while (!stop) {
+		BACK(v, REGS, kvm_regs);
+		BACK(v, SREGS, kvm_sregs);
+		BACK(v, FPU, kvm_fpu);
+		BACK(v, LAPIC, kvm_lapic_state);
+		sets[0]++;
+	}
+	return NULL;
+}
+
+static void *set_vcpu_more(void *arg)
+{
+	struct vcpu *v = arg;
+
+	while (!stop) {
+		BACK(v, MP_STATE, kvm_mp_state);
+		BACK(v, VCPU_EVENTS, kvm_vcpu_events);
+		BACK(v, DEBUGREGS, kvm_debugregs);
+		BACK(v, XCRS, kvm_xcrs);
+		msr_set(v, MSR_PAT, msr_get(v, MSR_PAT));
+		msr_set(v, MSR_TSC, msr_get(v, MSR_TSC));
+		sets[1]++;
+	}
+	return NULL;
+}
+
+static void *set_vm(void *arg)
+{
+	struct vcpu *v = arg;
+	struct kvm_msi msi = { .address_lo = 0xfee00000, .data = 0x50 };
+	struct {
+		struct kvm_irq_routing head;
+		struct kvm_irq_routing_entry e[1];
+	} r = {
+		.head.nr = 1,
+		.e[0] = { .gsi = 30, .type = KVM_IRQ_ROUTING_MSI,
+			  .u.msi = { .address_lo = 0xfee00000,
+				     .data = 0x51 } },
+	};
+	struct kvm_irq_level line = { .irq = 30, .level = 1 };
+	struct kvm_clock_data clock;
+	void *page = mem_alloc(PAGE, PAGE);
+
+	while (!stop) {
+		slot_set(v->vm, SLOT_FREE, 0, 0xe0000000, PAGE, page);
+		must(v->vm->fd, KVM_SET_GSI_ROUTING, &r);
+		must(v->vm->fd, KVM_IRQ_LINE, &line);
+		must(v->vm->fd, KVM_SIGNAL_MSI, &msi);
+		must(v->vm->fd, KVM_GET_CLOCK, &clock);
+		clock.flags = 0;
+		must(v->vm->fd, KVM_SET_CLOCK, &clock);
+		slot_set(v->vm, SLOT_FREE, 0, 0xe0000000, 0, page);
+		sets[2]++;
+	}
+	return NULL;
+}
+
+static void *stop_later(void *arg)
+{
+	pause_ms(1500);
+	stop = true;
+	return NULL;
+}
+
+static void sets_race(void)
+{
+	struct vcpu *v = vcpu_create(vm_create(VM_IRQCHIP), 0);
+	uint64_t before, exits = 0;
+	pthread_t t[3];
+	unsigned int i;
+
+	guest_handlers[0x50] = guest_tick;
+	guest_handlers[0x51] = guest_tick;
+	vcpu_start(v, guest_passes);
+	vcpu_expect(v, KVM_EXIT_IO);
+	t[0] = spawn(set_vcpu, v);
+	t[1] = spawn(set_vcpu_more, v);
+	t[2] = spawn(set_vm, v);
+	spawn(stop_later, NULL);
+	while (!stop || !sets[0] || !sets[1] || !sets[2]) {
+		vcpu_expect(v, KVM_EXIT_IO);
+		REQUIRE_EQ(v->run->io.port, 0x99);
+		exits++;
+		/* the lock of the vCPU is nobody's for a moment */
+		sched_yield();
+	}
+	for (i = 0; i < 3; i++)
+		pthread_join(t[i], NULL);
+	note("%llu exits, %u, %u, %u rounds of ioctls",
+	     (unsigned long long)exits, sets[0], sets[1], sets[2]);
+	for (i = 0; i < 100; i++) {
+		before = passes;
+		vcpu_expect(v, KVM_EXIT_IO);
+		vcpu_expect(v, KVM_EXIT_IO);
+		REQUIRE(passes > before);
+	}
+	REQUIRE(ticks[0], "no interrupt came");
+}
+
+static const struct test tests[] = {
+	{ "IPIs between four vCPUs, all at once: none lost, none twice",
+	  storm_alone },
+	{ "the same while the threads move between CPUs", storm_moving },
+	{ "the same while a host CPU goes and comes", storm_hotplug },
+	{ "INIT and SIPI in the middle of an IN, by two senders", odd_inits },
+	{ "INIT ends an IN that user space has yet to complete", init_in_io },
+	{ "INIT in an NMI handler: NMIs are not blocked after it",
+	  init_in_nmi },
+	{ "state is set while the vCPU runs", sets_race },
+};
+
+int main(void)
+{
+	return tap_main(tests, ARRAY_SIZE(tests), 20);
+}
