@@ -11,6 +11,9 @@ CONFIG_DUET_SVM ?= y
 CONFIG_DUET_VMX ?= $(if $(wildcard $(src)/vmx/vcpu.c),y)
 ccflags-$(CONFIG_DUET_SVM) += -DCONFIG_DUET_SVM=1
 ccflags-$(CONFIG_DUET_VMX) += -DCONFIG_DUET_VMX=1
+# make module HOOKS=y
+CONFIG_DUET_SELFTEST_HOOKS ?= $(HOOKS)
+ccflags-$(CONFIG_DUET_SELFTEST_HOOKS) += -DCONFIG_DUET_SELFTEST_HOOKS=1
 endif
 
 # All paths in #include start at the top of the tree. define_trace.h wants
@@ -29,8 +32,9 @@ ccflags-y += $(call duet-has,cpuid_base_hypervisor,arch/x86/include/asm/cpuid/ap
 ccflags-y += $(call duet-has,xfer_to_guest_mode,include/linux/entry-virt.h,ENTRY_VIRT)
 ccflags-y += $(call duet-has,bool.*test_young,include/linux/mmu_notifier.h,BOOL_YOUNG)
 
-duet-sources = $(patsubst $(duet-top)/%.$(2),%.o,$(sort \
-	$(foreach d,$(1),$(wildcard $(duet-top)/$(d)/*.$(2)))))
+duet-hooks := $(if $(CONFIG_DUET_SELFTEST_HOOKS),,svm/hook.o vmx/hook.o)
+duet-sources = $(filter-out $(duet-hooks),$(patsubst $(duet-top)/%.$(2),%.o,\
+	$(sort $(foreach d,$(1),$(wildcard $(duet-top)/$(d)/*.$(2))))))
 
 obj-$(CONFIG_DUET) += duet.o
 duet-y += $(call duet-sources,module common common/irq common/pager common/emulate,c)
@@ -45,14 +49,14 @@ else
 KERNEL ?= 6.1
 CPU ?= tcg
 O := $(abspath build)
-M := $(O)/module$(if $(filter 6.1,$(KERNEL)),,-$(KERNEL))
+M := $(O)/module$(if $(filter 6.1,$(KERNEL)),,-$(KERNEL))$(if $(HOOKS),-hooks)
 # The kernel to build for: the one unpacked for the emulated host, else the
 # running one's.
 KDIR ?= $(firstword $(wildcard $(O)/kernel/$(KERNEL)/headers) \
 	/lib/modules/$(shell uname -r)/build)
 KCC ?= $(firstword $(wildcard $(O)/kernel/$(KERNEL)/cc) \
 	$(foreach c,gcc-12 gcc,$(if $(shell command -v $(c)),$(c))))
-KMAKE = $(MAKE) -C $(KDIR) M=$(M) CC=$(KCC)
+KMAKE = $(MAKE) -C $(KDIR) M=$(M) CC=$(KCC) HOOKS=$(HOOKS)
 MAKEFLAGS += --no-print-directory
 export V
 
@@ -92,19 +96,23 @@ shell: host
 	$(MAKE) all
 	scripts/host shell --machine $(CPU) --kernel $(KERNEL) --guest
 
+# A second module, which lets a test break what a processor checks.
+hooks:
+	$(MAKE) module HOOKS=y
+
 test: host
-	$(MAKE) all
+	$(MAKE) all hooks
 	scripts/test --kernel $(KERNEL) $(TESTFLAGS)
 
 test-all: host
-	$(MAKE) all
+	$(MAKE) all hooks
 	scripts/test --kernel $(KERNEL) --full $(TESTFLAGS)
 
 # The same tests on a kernel with lockdep, KASAN and the like, which is built
 # first, once for each configuration; and faults planted for it to find.
 test-debug:
 	scripts/host setup --install debug
-	$(MAKE) KERNEL=debug all faults
+	$(MAKE) KERNEL=debug all hooks faults
 	scripts/test-debug $(TESTFLAGS)
 
 faults:
@@ -145,9 +153,10 @@ help:
 	@echo 'CPU=tcg|svm1|svm2|vmx1|vmx2   the emulated machine of demo and shell'
 	@echo 'KERNEL=6.1|6.12|6.1-amd64|newest|debug  the kernel, unpacked under build/kernel/'
 	@echo 'KDIR=DIR                      headers of another kernel'
+	@echo 'HOOKS=y                       a module for the selftests alone: module-hooks/'
 	@echo 'TESTFLAGS=, BENCHFLAGS=       options of scripts/test, scripts/bench'
 	@echo 'V=1                           every command in full'
 
-.PHONY: all $(M)/tree module sparse launcher selftests host demo shell test \
+.PHONY: all $(M)/tree module sparse launcher selftests hooks host demo shell test \
 	test-all test-debug faults bench modules_install install clean help
 endif

@@ -164,6 +164,16 @@ static void duet_hand_over(struct duet_vcpu *vcpu, const struct duet_event *ev)
 	duet_ops->inject(vcpu, ev);
 }
 
+void duet_event_withdraw(struct duet_vcpu *vcpu)
+{
+	if (!vcpu->events.in_flight)
+		return;
+	/* It is "injected" still, and so comes before anything else. */
+	vcpu->events.in_flight = 0;
+	duet_ops->inject(vcpu, NULL);
+	duet_request_self(vcpu, DUET_REQ_EVENT);
+}
+
 /* CR2 and DR6 change when the exception is delivered, not when it is raised. */
 static void duet_deliver_payload(struct duet_vcpu *vcpu)
 {

@@ -74,6 +74,15 @@ void duet_queue_debug(struct duet_vcpu *vcpu, u64 dr6_bits);
 void duet_event_reinject(struct duet_vcpu *vcpu, const struct duet_event *ev);
 
 /**
+ * duet_event_withdraw() - the entry that was to deliver an event failed
+ *
+ * It is handed over again at the next entry, if user space has not taken it
+ * back by KVM_SET_VCPU_EVENTS.
+ * Context: vCPU thread, loaded.
+ */
+void duet_event_withdraw(struct duet_vcpu *vcpu);
+
+/**
  * duet_inject_events() - choose what to inject before an entry
  *
  * Calls ops->inject() for at most one event and opens the interrupt or NMI

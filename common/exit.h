@@ -7,6 +7,7 @@
 #define DUET_COMMON_EXIT_H
 
 #include "common/types.h"
+#include "uapi/duet.h"
 
 /*
  * The neutral exit reasons, each with the name of its statistic and its
@@ -79,6 +80,7 @@ enum duet_exit_reason {
  * @hypercall: DUET_EXIT_HYPERCALL: @hypercall.kernel: by CPL 0 in 64-bit mode,
  *	as far as that is known without asking further
  * @task: DUET_EXIT_TASK_SWITCH
+ * @fail: DUET_EXIT_FAIL_ENTRY: @fail.why is duet_explain()'s
  */
 struct duet_exit {
 	u8 reason;
@@ -126,6 +128,9 @@ struct duet_exit {
 			u8 source;	/* 0 CALL, 1 IRET, 2 JMP, 3 gate */
 			bool has_error;
 		} task;
+		struct {
+			char why[DUET_WHY_SIZE];
+		} fail;
 	};
 };
 

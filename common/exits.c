@@ -434,17 +434,23 @@ static int handle_shutdown(struct duet_vcpu *vcpu)
 	return 0;
 }
 
+static_assert(sizeof(struct duet_fail_entry) ==
+	      sizeof(((struct kvm_run *)0)->padding));
+
 static int handle_fail_entry(struct duet_vcpu *vcpu)
 {
-	struct kvm_run *run = vcpu->run;
-	char why[160] = "";
+	struct duet_fail_entry *fail = duet_fail_entry(vcpu->run);
+	const struct duet_exit *e = &vcpu->exit;
 
-	duet_ops->explain(vcpu, why, sizeof(why));
 	pr_warn_ratelimited("duet: vCPU %u: entry failed (%#llx): %s\n",
-			    vcpu->id, vcpu->exit.hw_reason, why);
-	run->exit_reason = KVM_EXIT_FAIL_ENTRY;
-	run->fail_entry.hardware_entry_failure_reason = vcpu->exit.hw_reason;
-	run->fail_entry.cpu = raw_smp_processor_id();
+			    vcpu->id, e->hw_reason, e->fail.why);
+	duet_event_withdraw(vcpu);
+
+	vcpu->run->exit_reason = KVM_EXIT_FAIL_ENTRY;
+	fail->hardware_entry_failure_reason = e->hw_reason;
+	fail->cpu = raw_smp_processor_id();
+	fail->reserved = 0;
+	strscpy_pad(fail->why, e->fail.why, sizeof(fail->why));
 	return 0;
 }
 

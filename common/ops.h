@@ -6,6 +6,7 @@
 #ifndef DUET_COMMON_OPS_H
 #define DUET_COMMON_OPS_H
 
+#include "common/explain.h"
 #include "common/types.h"
 
 struct duet_event;
@@ -83,6 +84,11 @@ struct duet_vcpu_ops {
 	const char *name;
 	/** @vm_size, @vcpu_size: of the structures that embed ours first */
 	size_t vm_size, vcpu_size;
+	/**
+	 * @rules: what the CPU checks when it enters a guest, in the order of
+	 * the manual; each table ends with an empty row, NULL: there is none
+	 */
+	const struct duet_rule *rules[DUET_NR_RULES];
 
 	/**
 	 * @probe: may this machine's CPU run us? Fills *caps. -ENODEV with
@@ -122,7 +128,8 @@ struct duet_vcpu_ops {
 	 * @run: enter the guest, again and again while duet_fast_exit() says
 	 * so; interrupts off, loaded, vcpu->dirty written by run() itself.
 	 * Fills vcpu->exit, calls duet_event_reinject() once per exit, and
-	 * leaves with vcpu->valid set to what it cached.
+	 * leaves with vcpu->valid set to what it cached. An entry that failed
+	 * ends it: duet_explain(), and the event in flight is left alone.
 	 */
 	void (*run)(struct duet_vcpu *vcpu);
 	/**
@@ -156,11 +163,6 @@ struct duet_vcpu_ops {
 	 * them changed (exception bitmap, MSR map); loaded
 	 */
 	void (*update)(struct duet_vcpu *vcpu);
-	/**
-	 * @explain: why an entry failed: name the broken rule and its section
-	 * in @buf; loaded; the vCPU's exit is DUET_EXIT_FAIL_ENTRY
-	 */
-	void (*explain)(struct duet_vcpu *vcpu, char *buf, size_t size);
 };
 
 extern const struct duet_vcpu_ops *duet_ops;

@@ -142,7 +142,20 @@ struct duet_vcpu {
 	} mmio;					/* V */
 	u64 io_rip;				/* V: of the instruction that waits */
 	struct duet_emulator *emulator;		/* c */
+#ifdef CONFIG_DUET_SELFTEST_HOOKS
+	struct duet_hook hook;			/* V */
+#endif
 };
+
+/** duet_hooked() - the next entry is a selftest's, with a rule broken */
+static inline bool duet_hooked(const struct duet_vcpu *vcpu)
+{
+#ifdef CONFIG_DUET_SELFTEST_HOOKS
+	return unlikely(vcpu->hook.rule);
+#else
+	return false;
+#endif
+}
 
 /**
  * duet_need() - make register groups valid in vcpu->state

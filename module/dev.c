@@ -5,6 +5,7 @@
 #include "module/duet.h"
 #include "module/ioctl.h"
 #include "common/cpuid.h"
+#include "common/explain.h"
 #include "common/irqchip.h"
 #include "common/memslot.h"
 #include "common/msr.h"
@@ -81,6 +82,12 @@ int duet_check_extension(struct duet_vm *vm, long cap)
 		return duet_caps.nested ? BIT(DUET_PAGER_NESTED) : 0;
 	case DUET_CAP_REFUSE:
 		return duet_caps.can_refuse;
+	case DUET_CAP_EXPLAIN:
+		return 1;
+#ifdef CONFIG_DUET_SELFTEST_HOOKS
+	case DUET_CAP_BREAK_RULE:
+		return duet_nr_rules();
+#endif
 	default:
 		return 0;
 	}
@@ -126,6 +133,23 @@ static long sys_get_feature_msrs(void *unused, void *arg)
 	return duet_get_feature_msrs((void __user *)arg);
 }
 
+#ifdef CONFIG_DUET_SELFTEST_HOOKS
+static long sys_get_rule(void *unused, void *data)
+{
+	struct duet_rule_info *info = data;
+	struct duet_hook hook;
+	int r;
+
+	r = duet_find_rule(info->number, &hook);
+	if (r)
+		return r;
+	info->flags = hook.which == DUET_RULES_HOST ? DUET_RULE_NO_ENTRY : 0;
+	strscpy_pad(info->section, hook.rule->section, sizeof(info->section));
+	strscpy_pad(info->text, hook.rule->text, sizeof(info->text));
+	return 0;
+}
+#endif
+
 static const struct duet_ioctl duet_dev_ioctls[] = {
 	RAW(KVM_GET_API_VERSION, NONE, sys_get_api_version),
 	RAW(KVM_CREATE_VM, NONE, sys_create_vm),
@@ -135,6 +159,9 @@ static const struct duet_ioctl duet_dev_ioctls[] = {
 	RAW(KVM_GET_MSR_INDEX_LIST, NONE, sys_get_msr_index_list),
 	RAW(KVM_GET_MSR_FEATURE_INDEX_LIST, NONE, sys_get_msr_feature_index_list),
 	RAW(KVM_GET_MSRS, NONE, sys_get_feature_msrs),
+#ifdef CONFIG_DUET_SELFTEST_HOOKS
+	ROW(DUET_GET_RULE, NONE, sys_get_rule),
+#endif
 };
 
 static long duet_dev_ioctl(struct file *file, unsigned int cmd,

@@ -17,6 +17,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <uapi/duet.h>
 
 void duet_vcpu_free(struct duet_vcpu *vcpu)
 {
@@ -398,9 +399,36 @@ static long vcpu_set_attr(void *object, void *data)
 	return 0;
 }
 
+#ifdef CONFIG_DUET_SELFTEST_HOOKS
+static long duet_break_rule(struct duet_vcpu *vcpu,
+			    const struct kvm_enable_cap *cap)
+{
+	struct duet_hook hook;
+	int r;
+
+	if (cap->flags || cap->args[0] > U32_MAX || cap->args[2] ||
+	    cap->args[3] || cap->args[1] & ~DUET_BREAK_NO_ENTRY)
+		return -EINVAL;
+	r = duet_find_rule(cap->args[0], &hook);
+	if (r)
+		return r;
+	hook.no_entry = cap->args[1] & DUET_BREAK_NO_ENTRY;
+	if (hook.which == DUET_RULES_HOST && !hook.no_entry)
+		return -EINVAL;
+	vcpu->hook = hook;
+	return 0;
+}
+#endif
+
 /* No capability of KVM's belongs to one vCPU here. */
 static long vcpu_enable_cap(void *object, void *data)
 {
+#ifdef CONFIG_DUET_SELFTEST_HOOKS
+	const struct kvm_enable_cap *cap = data;
+
+	if (cap->cap == DUET_CAP_BREAK_RULE)
+		return duet_break_rule(object, cap);
+#endif
 	return -EINVAL;
 }
 

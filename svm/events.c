@@ -32,6 +32,12 @@ static void svm_v_irq(struct svm_vcpu *svm, bool on, u8 vector)
 	svm_dirty(svm, VMCB_CLEAN_TPR);
 }
 
+static void svm_event_inj(struct svm_vcpu *svm, u32 inj)
+{
+	svm->event_inj = inj;
+	svm->vmcb->control.event_inj = inj;
+}
+
 /* The interrupt that was to arrive by V_IRQ goes by EVENTINJ after all. */
 static void svm_use_eventinj(struct svm_vcpu *svm)
 {
@@ -40,8 +46,8 @@ static void svm_use_eventinj(struct svm_vcpu *svm)
 	if (!svm->by_v_irq)
 		return;
 	svm->by_v_irq = false;
-	control->event_inj = control->int_vector | VMCB_EVENT_TYPE_INTR |
-		VMCB_EVENT_VALID;
+	svm_event_inj(svm, control->int_vector | VMCB_EVENT_TYPE_INTR |
+		      VMCB_EVENT_VALID);
 	svm_v_irq(svm, false, 0);
 }
 
@@ -84,7 +90,7 @@ void svm_inject(struct duet_vcpu *vcpu, const struct duet_event *ev)
 	u32 inj;
 
 	svm->work &= ~(SVM_WORK_SOFT | SVM_WORK_INJECTED);
-	control->event_inj = 0;
+	svm_event_inj(svm, 0);
 	if (!ev)
 		return;
 
@@ -101,6 +107,8 @@ void svm_inject(struct duet_vcpu *vcpu, const struct duet_event *ev)
 		break;
 	case DUET_EVENT_EXCEPTION:
 		inj |= VMCB_EVENT_TYPE_EXCEPTION;
+		/* Not every vector is one in every mode (15.20). */
+		svm->work |= SVM_WORK_COPY;
 		break;
 	case DUET_EVENT_SOFT_INTR:
 		inj |= VMCB_EVENT_TYPE_SOFT;
@@ -109,7 +117,7 @@ void svm_inject(struct duet_vcpu *vcpu, const struct duet_event *ev)
 	case DUET_EVENT_SOFT_EXCEPTION:
 		/* INT3 and INTO are exceptions to EVENTINJ (15.20). */
 		inj |= VMCB_EVENT_TYPE_EXCEPTION;
-		svm->work |= SVM_WORK_SOFT;
+		svm->work |= SVM_WORK_SOFT | SVM_WORK_COPY;
 		break;
 	}
 	if (svm->work & SVM_WORK_SOFT)
@@ -124,7 +132,7 @@ void svm_inject(struct duet_vcpu *vcpu, const struct duet_event *ev)
 		svm_v_irq(svm, true, ev->vector);
 		return;
 	}
-	control->event_inj = inj;
+	svm_event_inj(svm, inj);
 	control->event_inj_error = ev->error_code;
 }
 
@@ -221,6 +229,15 @@ static void svm_soft_entry(struct svm_vcpu *svm)
 		save->rip = next;
 }
 
+void svm_take_copy(struct svm_vcpu *svm)
+{
+	const struct vmcb *vmcb = svm->vmcb;
+
+	memcpy(svm->copy.save, &vmcb->save, sizeof(svm->copy.save));
+	svm->copy.int_state = vmcb->control.int_state;
+	svm->copy.int_ctl = vmcb->control.int_ctl;
+}
+
 static void svm_start_step(struct svm_vcpu *svm)
 {
 	struct vmcb_save *save = &svm->vmcb->save;
@@ -243,6 +260,8 @@ static void svm_start_step(struct svm_vcpu *svm)
 
 void svm_before_entry(struct svm_vcpu *svm)
 {
+	if (svm->work & SVM_WORK_COPY)
+		svm_take_copy(svm);
 	if (svm->work & SVM_WORK_SOFT)
 		svm_soft_entry(svm);
 	if (svm->work & SVM_WORK_STEP) {
@@ -275,6 +294,10 @@ bool svm_end_step(struct svm_vcpu *svm)
 	svm->step.active = false;
 	svm->step.iret = false;
 	svm_update_exceptions(svm);
+	if (svm->vmcb->control.exit_code == VMEXIT_INVALID) {
+		duet_request_self(&svm->vcpu, DUET_REQ_EVENT);
+		return false;
+	}
 
 	/* IRET has loaded RFLAGS itself; otherwise TF is taken back. */
 	if (!done)
@@ -339,6 +362,22 @@ static bool svm_interrupted_event(struct svm_vcpu *svm, struct duet_event *ev,
 	return true;
 }
 
+/* VMRUN refused: what was handed over is common/'s again. */
+static void svm_put_back(struct svm_vcpu *svm)
+{
+	struct vmcb *vmcb = svm->vmcb;
+
+	if (svm->work & SVM_WORK_COPY) {
+		memcpy(&vmcb->save, svm->copy.save, sizeof(svm->copy.save));
+		vmcb->control.int_state = svm->copy.int_state;
+		vmcb->control.int_ctl = svm->copy.int_ctl;
+	}
+	if (svm->by_v_irq) {
+		svm->by_v_irq = false;
+		svm_v_irq(svm, false, 0);
+	}
+}
+
 void svm_after_exit(struct svm_vcpu *svm)
 {
 	struct vmcb_control *control = &svm->vmcb->control;
@@ -347,8 +386,12 @@ void svm_after_exit(struct svm_vcpu *svm)
 	struct duet_event ev;
 	bool left = false;
 
-	svm->work &= ~(SVM_WORK_SOFT | SVM_WORK_INJECTED);
-	control->event_inj = 0;
+	if (unlikely(control->exit_code == VMEXIT_INVALID)) {
+		svm_put_back(svm);
+		return;
+	}
+	svm->work &= ~(SVM_WORK_SOFT | SVM_WORK_INJECTED | SVM_WORK_COPY);
+	svm_event_inj(svm, 0);
 
 	if (svm->by_v_irq)
 		left = svm_v_irq_left(svm, &ev);

@@ -266,6 +266,24 @@ static void svm_details(struct svm_vcpu *svm, struct duet_exit *e, u32 code)
 	}
 }
 
+static void svm_refused(struct svm_vcpu *svm, struct duet_exit *e)
+{
+	e->insn_len = 0;
+	e->reason = DUET_EXIT_FAIL_ENTRY;
+	svm_explain(svm);
+	svm_not_entered(svm);
+	/* It stays: the next VMRUN may refuse as well. */
+	if (svm->work & SVM_WORK_COPY)
+		return;
+	/*
+	 * Nothing has changed since VMRUN took it the last time: a fault of
+	 * ours. Whose state there is now, nobody knows.
+	 */
+	memset(&svm->vmcb->save, 0, sizeof(svm->copy.save));
+	svm->vcpu.valid = 0;
+	WRITE_ONCE(svm->vcpu.vm->bugged, true);
+}
+
 void svm_translate_exit(struct svm_vcpu *svm)
 {
 	const struct vmcb_control *control = &svm->vmcb->control;
@@ -282,13 +300,13 @@ void svm_translate_exit(struct svm_vcpu *svm)
 		svm_nested_fault(svm, e);
 		return;
 	}
+	if (code == VMEXIT_INVALID) {
+		svm_refused(svm, e);
+		return;
+	}
 	if (code >= NR_CODES) {
 		e->insn_len = 0;
 		e->reason = DUET_EXIT_UNKNOWN;
-		if (code == VMEXIT_INVALID) {
-			e->reason = DUET_EXIT_FAIL_ENTRY;
-			svm_not_entered(svm);
-		}
 		return;
 	}
 	entry = svm_codes[array_index_nospec(code, NR_CODES)];

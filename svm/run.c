@@ -163,14 +163,15 @@ static inline void svm_collect_exit(struct svm_vcpu *svm)
 	struct vmcb_control *control = &svm->vmcb->control;
 	const struct vmcb_save *save = &svm->vmcb->save;
 
+	/* Before anything is read that a refused entry has spoiled. */
+	if (unlikely(svm->work ||
+		     (control->exit_int_info & VMCB_EVENT_VALID)))
+		svm_after_exit(svm);
 	/* the guest's MOV to CR8 changes V_TPR alone (APM vol. 2, 15.21.4) */
 	if (unlikely((control->int_ctl & VMCB_V_TPR) != svm->tpr)) {
 		svm->tpr = control->int_ctl & VMCB_V_TPR;
 		duet_lapic_sync_tpr(vcpu, svm->tpr);
 	}
-	if (unlikely(svm->work ||
-		     (control->exit_int_info & VMCB_EVENT_VALID)))
-		svm_after_exit(svm);
 
 	if (static_branch_unlikely(&svm_tcg_quirk))
 		svm_restore_shadow(svm);
@@ -199,6 +200,7 @@ static void svm_enter_failed(struct svm_vcpu *svm)
 		.reason = DUET_EXIT_FAIL_ENTRY,
 		.hw_reason = ~0ULL,
 	};
+	svm_explain(svm);
 }
 
 /* Enter once. False if that was not possible. */
@@ -207,8 +209,10 @@ static bool svm_enter_guest(struct svm_vcpu *svm, struct svm_cpu *c)
 	bool step;
 
 again:
-	svm_prepare_entry(svm, c);
 	svm->vmcb->save.rax = svm->vcpu.state.gpr[DUET_RAX];
+	svm_prepare_entry(svm, c);
+	if (duet_hooked(&svm->vcpu) && !svm_break(svm))
+		return false;
 	if (unlikely(svm_enter(svm->vcpu.state.gpr, &svm->entry))) {
 		svm_enter_failed(svm);
 		return false;
@@ -278,8 +282,13 @@ void svm_run(struct duet_vcpu *vcpu)
 
 	svm_save_host(svm);
 	svm_load_guest(svm);
-	while (svm_enter_guest(svm, c) && duet_fast_exit(vcpu))
-		;
+	if (duet_hooked(vcpu)) {
+		svm_enter_guest(svm, c);
+		svm_mend(svm);
+	} else {
+		while (svm_enter_guest(svm, c) && duet_fast_exit(vcpu))
+			;
+	}
 	svm_load_host(svm);
 }
 

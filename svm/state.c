@@ -20,6 +20,11 @@
 /* What has no meaning while the guest does not page but the CPU does. */
 #define CR4_PAGED_ONLY	(X86_CR4_SMEP | X86_CR4_SMAP | X86_CR4_PKE)
 
+/* What VMRUN looks at before it enters (APM vol. 2, 15.5.1). */
+#define ST_CHECKED	(DUET_ST_CR0 | DUET_ST_CR3 | DUET_ST_CR4 | \
+			 DUET_ST_EFER | DUET_ST_DR | DUET_ST_MSRS | \
+			 DUET_ST_SEG(DUET_CS))
+
 static struct vmcb_segment *svm_segment(struct vmcb_save *save, unsigned int n)
 {
 	switch (n) {
@@ -264,6 +269,8 @@ void svm_set_state(struct duet_vcpu *vcpu, u32 groups)
 	unsigned long segs;
 	unsigned int n;
 
+	if (groups & ST_CHECKED)
+		svm->work |= SVM_WORK_COPY;
 	if (groups & DUET_ST_RIP)
 		save->rip = s->rip;
 	if (groups & DUET_ST_RSP)

@@ -77,12 +77,25 @@ static_assert(DUET_RAX == 0 && DUET_RSP == 4 && DUET_R15 == 15);
 #define SVM_WORK_SOFT		BIT(0)	/* software event: RIP and nRIP */
 #define SVM_WORK_STEP		BIT(1)	/* single-step, for the NMI window */
 #define SVM_WORK_INJECTED	BIT(2)	/* EVENTINJ is in use */
+#define SVM_WORK_COPY		BIT(3)	/* VMRUN may refuse: keep a copy */
 
 /** struct svm_step - one instruction executed with TF, see events.c */
 struct svm_step {
 	u64 rip, rflags;	/* before it; RFLAGS: TF and RF only */
 	bool active;		/* the guest runs with our TF */
 	bool iret;		/* over the IRET that ends NMI blocking */
+};
+
+/**
+ * struct svm_copy - what #VMEXIT writes into the VMCB
+ *
+ * It does so after a VMRUN that it refused as well (APM vol. 2, 15.6), and then
+ * nobody says that it was the guest's.
+ */
+struct svm_copy {
+	u8 save[offsetof(struct vmcb_save, reserved_298)];
+	u64 int_state;
+	u32 int_ctl;
 };
 
 /** struct svm_vcpu - V: everything, as in common/vcpu.h */
@@ -94,6 +107,7 @@ struct svm_vcpu {
 	struct svm_tag tag;
 	u32 clean;		/* clean bits that may be used, or 0 */
 	u32 work;		/* SVM_WORK_* */
+	u32 event_inj;		/* what the CPU got: it clears EVENTINJ */
 	u64 tsc_aux;		/* what the CPU has */
 	bool shadow_paging;
 	bool nrips, decode;	/* the CPU has it and the VM does not refuse it */
@@ -104,6 +118,7 @@ struct svm_vcpu {
 	bool want_nmi, want_intr;	/* windows that are open */
 	u8 tpr;		/* V_TPR as we wrote it */
 	struct svm_step step;
+	struct svm_copy copy;	/* valid with SVM_WORK_COPY */
 	bool by_v_irq;		/* the injected interrupt is in V_IRQ (quirk) */
 	u64 shadow_rip;		/* entered there in a shadow (svm_tcg_quirk) */
 	struct {
@@ -115,6 +130,9 @@ struct svm_vcpu {
 	int last_cpu;		/* the VMCB's fields may be cached there */
 
 	u64 vm_cr, de_cfg;	/* MSRs, see msr.c */
+#ifdef CONFIG_DUET_SELFTEST_HOOKS
+	struct vmcb mend;	/* what the VMCB was before the hook */
+#endif
 };
 
 struct svm_vm {
@@ -235,6 +253,8 @@ void svm_inject(struct duet_vcpu *vcpu, const struct duet_event *ev);
 void svm_set_window(struct duet_vcpu *vcpu, enum duet_window w, bool on);
 void svm_set_tpr(struct duet_vcpu *vcpu, u8 cr8, int irr);
 void svm_set_nmi_blocked(struct svm_vcpu *svm, bool blocked);
+/* the VMCB as VMRUN will find it, in case that it refuses */
+void svm_take_copy(struct svm_vcpu *svm);
 /* svm->work before an entry, interrupts off; the dirty groups are written */
 void svm_before_entry(struct svm_vcpu *svm);
 /* after an exit: what was in delivery? Calls duet_event_reinject(). */
@@ -264,6 +284,14 @@ void svm_try_quirks(struct svm_cpu *c);
 void svm_apply_quirks(void);
 
 /* ---- explain.c ---- */
-void svm_explain(struct duet_vcpu *vcpu, char *buf, size_t size);
+extern const struct duet_rule svm_control_rules[], svm_guest_rules[];
+/* vcpu->exit is an entry that failed */
+void svm_explain(struct svm_vcpu *svm);
+
+/* ---- hook.c, only with DUET_SELFTEST_HOOKS ---- */
+/* break the rule that vcpu->hook asks for; false: do not enter */
+bool svm_break(struct svm_vcpu *svm);
+/* after the entry, or without it: the VMCB is what it was */
+void svm_mend(struct svm_vcpu *svm);
 
 #endif /* DUET_SVM_SVM_H */

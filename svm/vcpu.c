@@ -231,6 +231,10 @@ const struct duet_vcpu_ops svm_ops = {
 	.name = "svm",
 	.vm_size = sizeof(struct svm_vm),
 	.vcpu_size = sizeof(struct svm_vcpu),
+	.rules = {
+		[DUET_RULES_CONTROLS] = svm_control_rules,
+		[DUET_RULES_GUEST] = svm_guest_rules,
+	},
 
 	.probe = svm_probe,
 	.remove = svm_remove,
@@ -256,5 +260,4 @@ const struct duet_vcpu_ops svm_ops = {
 	.get_msr = svm_get_msr,
 	.set_msr = svm_set_msr,
 	.update = svm_update,
-	.explain = svm_explain,
 };

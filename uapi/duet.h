@@ -38,4 +38,70 @@
 #define DUET_REFUSE_FLUSH_TAG	(1ULL << 5)	/* flush by ASID */
 #define DUET_REFUSE_TPR		(1ULL << 6)	/* V_TPR, TPR shadow */
 
+/**
+ * DUET_CAP_EXPLAIN - KVM_EXIT_FAIL_ENTRY says why
+ *
+ * KVM_CHECK_EXTENSION returns 1: behind kvm_run's fail_entry stands a text, see
+ * struct duet_fail_entry.
+ */
+#define DUET_CAP_EXPLAIN	0x44550002
+
+#define DUET_WHY_SIZE		240
+
+/**
+ * struct duet_fail_entry - kvm_run's union at KVM_EXIT_FAIL_ENTRY
+ * @hardware_entry_failure_reason: as KVM has it: the VM-instruction error or
+ *	the exit reason (VT-x), the exit code (AMD-V); ~0: the processor does
+ *	not know the instruction (any more)
+ * @cpu: where that was
+ * @reserved: 0
+ * @why: the rules that are broken, each with the section of the vendor's
+ *	manual; ASCII, NUL-terminated, and all 0 behind
+ */
+struct duet_fail_entry {
+	__u64 hardware_entry_failure_reason;
+	__u32 cpu;
+	__u32 reserved;
+	char why[DUET_WHY_SIZE];
+} __attribute__((__may_alias__));
+
+#define duet_fail_entry(run) \
+	((struct duet_fail_entry *)&(run)->fail_entry)
+
+/**
+ * DUET_CAP_BREAK_RULE - for the selftests: break a rule of VM entries
+ *
+ * Only if the module was built with DUET_SELFTEST_HOOKS. KVM_CHECK_EXTENSION
+ * returns how many rules there are, else 0; DUET_GET_RULE on the device
+ * describes one. KVM_ENABLE_CAP on the vCPU: args[0] is the rule's number,
+ * args[1] a mask of DUET_BREAK_*. The next entry into the guest is then made
+ * with a field that breaks this rule, once. KVM_RUN returns with
+ *
+ * - KVM_EXIT_FAIL_ENTRY: refused; the fields are as before,
+ * - KVM_EXIT_INTR: the processor took it; the guest's registers are undefined,
+ * - KVM_EXIT_UNKNOWN: this processor has nothing that the rule is about.
+ */
+#define DUET_CAP_BREAK_RULE	0x445500f0
+
+#define DUET_BREAK_NO_ENTRY	(1ULL << 0)	/* explain without an entry */
+
+/**
+ * struct duet_rule_info - a rule of VM entries
+ * @number: in: from 0 on
+ * @flags: DUET_RULE_*
+ * @section: of the vendor's manual
+ * @text: as in struct duet_fail_entry
+ */
+struct duet_rule_info {
+	__u32 number;
+	__u32 flags;
+	char section[16];
+	char text[104];
+};
+
+#define DUET_RULE_NO_ENTRY	(1U << 0)	/* DUET_BREAK_NO_ENTRY only */
+
+/* On the device. EINVAL: no such rule; ENOTTY: no DUET_SELFTEST_HOOKS */
+#define DUET_GET_RULE		_IOWR('D', 0, struct duet_rule_info)
+
 #endif /* _UAPI_DUET_H */

@@ -286,8 +286,11 @@ static void vmx_entry_failed(struct vmx_vcpu *vmx, struct duet_exit *e,
 			     u32 reason)
 {
 	e->hw_qualification = vmx_read(vmx, VMCS_EXIT_QUALIFICATION);
-	e->reason = (reason & VMX_REASON_BASIC) == VMX_EXIT_ENTRY_MCE ?
-		DUET_EXIT_MCE : DUET_EXIT_FAIL_ENTRY;
+	e->reason = DUET_EXIT_MCE;
+	if ((reason & VMX_REASON_BASIC) == VMX_EXIT_ENTRY_MCE)
+		return;
+	e->reason = DUET_EXIT_FAIL_ENTRY;
+	vmx_explain_exit(vmx, reason);
 }
 
 /* The exits that have more to tell than what went past. */

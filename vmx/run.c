@@ -179,8 +179,9 @@ static void vmx_enter_failed(struct vmx_vcpu *vmx, int how)
 	vmx->vcpu.exit = (struct duet_exit) {
 		.reason = DUET_EXIT_FAIL_ENTRY,
 		.hw_reason = how == VMX_ENTER_FAILED ?
-			vmx_read(vmx, VMCS_INSTRUCTION_ERROR) : ~0ULL,
+			vmx_read(vmx, VMCS_INSTRUCTION_ERROR) : VMX_ERROR_NONE,
 	};
+	vmx_explain_error(vmx, vmx->vcpu.exit.hw_reason);
 }
 
 /* Enter once. False if that was not possible. */
@@ -190,6 +191,8 @@ static bool vmx_enter_guest(struct vmx_vcpu *vmx)
 
 again:
 	vmx_prepare_entry(vmx);
+	if (duet_hooked(&vmx->vcpu) && !vmx_break(vmx))
+		return false;
 	r = vmx_enter(vmx->vcpu.state.gpr, &vmx->entry);
 	if (unlikely(r)) {
 		vmx_enter_failed(vmx, r);
@@ -243,8 +246,13 @@ void vmx_run(struct duet_vcpu *vcpu)
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 
 	vmx_load_guest(vmx);
-	while (vmx_enter_guest(vmx) && duet_fast_exit(vcpu))
-		;
+	if (duet_hooked(vcpu)) {
+		vmx_enter_guest(vmx);
+		vmx_mend(vmx);
+	} else {
+		while (vmx_enter_guest(vmx) && duet_fast_exit(vcpu))
+			;
+	}
 	vmx_load_host(vmx);
 }
 

@@ -249,6 +249,11 @@ const struct duet_vcpu_ops vmx_ops = {
 	.name = "vmx",
 	.vm_size = sizeof(struct vmx_vm),
 	.vcpu_size = sizeof(struct vmx_vcpu),
+	.rules = {
+		[DUET_RULES_CONTROLS] = vmx_control_rules,
+		[DUET_RULES_HOST] = vmx_host_rules,
+		[DUET_RULES_GUEST] = vmx_guest_rules,
+	},
 
 	.probe = vmx_probe,
 	.remove = vmx_remove,
@@ -274,5 +279,4 @@ const struct duet_vcpu_ops vmx_ops = {
 	.get_msr = vmx_get_msr,
 	.set_msr = vmx_set_msr,
 	.update = vmx_update,
-	.explain = vmx_explain,
 };

@@ -21,6 +21,7 @@
 #define VMCS_GUEST_DEBUGCTL		0x2802
 #define VMCS_GUEST_PAT			0x2804
 #define VMCS_GUEST_EFER			0x2806
+#define VMCS_GUEST_PERF_GLOBAL		0x2808
 #define VMCS_GUEST_PDPTE(n)		(0x280a + 2 * (n))
 #define VMCS_GUEST_GDTR_LIMIT		0x4810
 #define VMCS_GUEST_IDTR_LIMIT		0x4812
@@ -46,13 +47,19 @@
 #define VMCS_BLOCKING_BY_MOV_SS		BIT(1)
 #define VMCS_BLOCKING_BY_SMI		BIT(2)
 #define VMCS_BLOCKING_BY_NMI		BIT(3)
+#define VMCS_ENCLAVE_INTERRUPTION	BIT(4)
 #define VMCS_INTERRUPTIBILITY_RESERVED	0xffffffe0
 
 #define VMCS_ACTIVITY_ACTIVE		0
+#define VMCS_ACTIVITY_HLT		1
+#define VMCS_ACTIVITY_SHUTDOWN		2
 #define VMCS_ACTIVITY_WAIT_SIPI		3
 
 /* Pending debug exceptions (table 25-4) */
+#define VMCS_PENDING_DEBUG_ENABLED	BIT(12)
 #define VMCS_PENDING_DEBUG_BS		BIT(14)
+#define VMCS_PENDING_DEBUG_RTM		BIT(16)
+#define VMCS_PENDING_DEBUG_RESERVED	(~0x1500fULL)
 
 /* 2. Host-state area (SDM vol. 3, 25.5) */
 #define VMCS_HOST_ES_SELECTOR		0x0c00
@@ -64,6 +71,7 @@
 #define VMCS_HOST_TR_SELECTOR		0x0c0c
 #define VMCS_HOST_PAT			0x2c00
 #define VMCS_HOST_EFER			0x2c02
+#define VMCS_HOST_PERF_GLOBAL		0x2c04
 #define VMCS_HOST_SYSENTER_CS		0x4c00
 #define VMCS_HOST_CR0			0x6c00
 #define VMCS_HOST_CR3			0x6c02
@@ -80,10 +88,21 @@
 
 /* 3. VM-execution control fields (SDM vol. 3, 25.6) */
 #define VMCS_VPID			0x0000
+#define VMCS_POSTED_VECTOR		0x0002
+#define VMCS_IO_BITMAP_A		0x2000
+#define VMCS_IO_BITMAP_B		0x2002
 #define VMCS_MSR_BITMAP			0x2004
+#define VMCS_PML			0x200e
 #define VMCS_TSC_OFFSET			0x2010
 #define VMCS_VIRTUAL_APIC		0x2012
+#define VMCS_APIC_ACCESS		0x2014
+#define VMCS_POSTED_DESCRIPTOR		0x2016
+#define VMCS_VM_FUNCTIONS		0x2018
 #define VMCS_EPTP			0x201a
+#define VMCS_EPTP_LIST			0x2024
+#define VMCS_VMREAD_BITMAP		0x2026
+#define VMCS_VMWRITE_BITMAP		0x2028
+#define VMCS_VE_INFORMATION		0x202a
 #define VMCS_XSS_EXITING		0x202c
 #define VMCS_ENCLS_EXITING		0x202e
 #define VMCS_PIN_CONTROLS		0x4000
@@ -125,6 +144,7 @@
 #define CPU_MOV_DR			BIT(23)
 #define CPU_UNCONDITIONAL_IO		BIT(24)
 #define CPU_IO_BITMAPS			BIT(25)
+#define CPU_MONITOR_TRAP		BIT(27)
 #define CPU_MSR_BITMAPS			BIT(28)
 #define CPU_MONITOR			BIT(29)
 #define CPU_PAUSE			BIT(30)
@@ -143,8 +163,15 @@
 #define CPU2_INTERRUPT_DELIVERY		BIT(9)
 #define CPU2_PAUSE_LOOP			BIT(10)
 #define CPU2_INVPCID			BIT(12)
+#define CPU2_VM_FUNCTIONS		BIT(13)
+#define CPU2_VMCS_SHADOWING		BIT(14)
 #define CPU2_ENCLS			BIT(15)
+#define CPU2_PML			BIT(17)
+#define CPU2_EPT_VE			BIT(18)
 #define CPU2_XSAVES			BIT(20)
+#define CPU2_MODE_BASED_EXECUTE		BIT(22)
+
+#define VM_FUNCTION_EPTP_SWITCHING	BIT(0)	/* 25.6.14 */
 
 /* TPR shadow: where the virtual-APIC page has the TPR (30.1.1) */
 #define VIRTUAL_APIC_TPR		0x80
@@ -153,10 +180,15 @@
 #define EPTP_MEMORY_TYPE_UC		0
 #define EPTP_MEMORY_TYPE_WB		6
 #define EPTP_LEVELS(n)			(((n) - 1) << 3)
+#define EPTP_MEMORY_TYPE		0x7
+#define EPTP_LEVELS_MASK		0x38
 #define EPTP_ACCESSED_DIRTY		BIT(6)
+#define EPTP_RESERVED			0xf80
 
 /* 4. VM-exit control fields (SDM vol. 3, 25.7) */
 #define VMCS_EXIT_CONTROLS		0x400c
+#define VMCS_EXIT_MSR_STORE		0x2006
+#define VMCS_EXIT_MSR_LOAD		0x2008
 #define VMCS_EXIT_MSR_STORE_COUNT	0x400e
 #define VMCS_EXIT_MSR_LOAD_COUNT	0x4010
 
@@ -168,9 +200,11 @@
 #define EXIT_LOAD_PAT			BIT(19)
 #define EXIT_SAVE_EFER			BIT(20)
 #define EXIT_LOAD_EFER			BIT(21)
+#define EXIT_SAVE_TIMER			BIT(22)
 
 /* 5. VM-entry control fields (SDM vol. 3, 25.8) */
 #define VMCS_ENTRY_CONTROLS		0x4012
+#define VMCS_ENTRY_MSR_LOAD		0x200a
 #define VMCS_ENTRY_MSR_LOAD_COUNT	0x4014
 #define VMCS_ENTRY_INTR_INFO		0x4016
 #define VMCS_ENTRY_ERROR_CODE		0x4018
@@ -195,6 +229,11 @@
 #define VMCS_EXIT_INSN_LEN		0x440c
 #define VMCS_EXIT_QUALIFICATION		0x6400
 
+/* VM-instruction errors (31.4); none: there was no VMX operation */
+#define VMX_ERROR_CONTROLS		7
+#define VMX_ERROR_HOST_STATE		8
+#define VMX_ERROR_NONE			(~0ULL)
+
 #define VMX_REASON_BASIC		0xffff
 #define VMX_REASON_ENTRY_FAILED		BIT(31)
 
@@ -205,6 +244,7 @@
 #define VMX_INTR_VECTOR			0x0ff
 #define VMX_INTR_TYPE			0x700
 #define VMX_INTR_TYPE_EXTERNAL		(0 << 8)
+#define VMX_INTR_TYPE_RESERVED		(1 << 8)
 #define VMX_INTR_TYPE_NMI		(2 << 8)
 #define VMX_INTR_TYPE_EXCEPTION		(3 << 8)
 #define VMX_INTR_TYPE_SOFT_INTR		(4 << 8)

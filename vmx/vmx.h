@@ -135,6 +135,9 @@ struct vmx_vcpu {
 
 	unsigned long *msr_bitmap;	/* a page (SDM vol. 3, 25.6.9) */
 	u8 *virtual_apic;		/* a page, only for the TPR */
+#ifdef CONFIG_DUET_SELFTEST_HOOKS
+	u64 mend[DUET_MAX_CHANGES];	/* what the hook's fields were */
+#endif
 };
 
 struct vmx_vm {
@@ -318,6 +321,17 @@ void vmx_vpid_free(u16 vpid);
 void vmx_invvpid(struct vmx_vcpu *vmx);
 
 /* ---- explain.c ---- */
-void vmx_explain(struct duet_vcpu *vcpu, char *buf, size_t size);
+extern const struct duet_rule vmx_control_rules[], vmx_host_rules[],
+	vmx_guest_rules[];
+/* VMfail with this VM-instruction error, or VMX_ERROR_NONE */
+void vmx_explain_error(struct vmx_vcpu *vmx, u64 error);
+/* an exit reason with VMX_REASON_ENTRY_FAILED */
+void vmx_explain_exit(struct vmx_vcpu *vmx, u32 reason);
+
+/* ---- hook.c, only with DUET_SELFTEST_HOOKS ---- */
+/* break the rule that vcpu->hook asks for; false: do not enter */
+bool vmx_break(struct vmx_vcpu *vmx);
+/* after the entry, or without it: the fields are what they were */
+void vmx_mend(struct vmx_vcpu *vmx);
 
 #endif /* DUET_VMX_VMX_H */

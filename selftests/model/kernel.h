@@ -38,6 +38,7 @@ typedef u64 phys_addr_t;
 #define __user
 #define __force
 #define __must_hold(x)
+#define __printf(format, first)
 #define __acquire(x)
 #define asmlinkage
 #define __init

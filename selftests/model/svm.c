@@ -193,4 +193,6 @@ void svm_update_msrpm(struct svm_vcpu *svm) { }
 void svm_apply_quirks(void) { }
 int svm_get_msr(struct duet_vcpu *vcpu, u32 index, u64 *value) { return 1; }
 int svm_set_msr(struct duet_vcpu *vcpu, u32 index, u64 value, bool host) { return 1; }
-void svm_explain(struct duet_vcpu *vcpu, char *buf, size_t size) { }
+void svm_explain(struct svm_vcpu *svm) { }
+
+const struct duet_rule svm_control_rules[1], svm_guest_rules[1];

@@ -369,4 +369,8 @@ u64 vmx_get_kernel_gs_base(struct vmx_vcpu *vmx) { return 0; }
 void vmx_set_kernel_gs_base(struct vmx_vcpu *vmx, u64 value) { }
 int vmx_get_msr(struct duet_vcpu *vcpu, u32 index, u64 *value) { return 1; }
 int vmx_set_msr(struct duet_vcpu *vcpu, u32 index, u64 value, bool host) { return 1; }
-void vmx_explain(struct duet_vcpu *vcpu, char *buf, size_t size) { }
+void vmx_explain_error(struct vmx_vcpu *vmx, u64 error) { }
+void vmx_explain_exit(struct vmx_vcpu *vmx, u32 reason) { }
+
+const struct duet_rule vmx_control_rules[1], vmx_host_rules[1],
+	vmx_guest_rules[1];
