@@ -113,7 +113,7 @@ void vcpu_exit(struct vcpu *vcpu)
 
 static void end_with_dump(struct vcpu *vcpu, int outcome)
 {
-	vcpu_dump_exit(vcpu->run, stderr);
+	vcpu_dump_exit(vcpu, stderr);
 	vcpu_dump(vcpu, stderr);
 	vm_end(vcpu->vm, outcome);
 }

@@ -77,6 +77,6 @@ void vcpu_patch_cpuid(struct kvm_cpuid2 *table, unsigned int id,
 void vcpu_dump(struct vcpu *vcpu, FILE *out);
 
 /** vcpu_dump_exit() - print what a failed entry or internal error says */
-void vcpu_dump_exit(const struct kvm_run *run, FILE *out);
+void vcpu_dump_exit(const struct vcpu *vcpu, FILE *out);
 
 #endif

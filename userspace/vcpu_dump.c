@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "../uapi/duet.h"
 #include "compiler.h"
 #include "guest_mem.h"
 #include "term.h"
@@ -74,8 +75,20 @@ static void dump_internal(const struct kvm_run *run, FILE *out)
 	}
 }
 
-void vcpu_dump_exit(const struct kvm_run *run, FILE *out)
+/* Which rule of the processor's manual is broken: Duet says it, KVM does not. */
+static void dump_why(const struct vcpu *vcpu, FILE *out)
 {
+	const struct duet_fail_entry *fail = duet_fail_entry(vcpu->run);
+
+	if (vm_cap(vcpu->vm, DUET_CAP_EXPLAIN))
+		fprintf(out, "  %.*s%s", (int)sizeof(fail->why), fail->why,
+			eol());
+}
+
+void vcpu_dump_exit(const struct vcpu *vcpu, FILE *out)
+{
+	const struct kvm_run *run = vcpu->run;
+
 	switch (run->exit_reason) {
 	case KVM_EXIT_FAIL_ENTRY:
 		fprintf(out,
@@ -83,6 +96,7 @@ void vcpu_dump_exit(const struct kvm_run *run, FILE *out)
 			(unsigned long long)
 			run->fail_entry.hardware_entry_failure_reason,
 			run->fail_entry.cpu, eol());
+		dump_why(vcpu, out);
 		return;
 	case KVM_EXIT_INTERNAL_ERROR:
 		dump_internal(run, out);

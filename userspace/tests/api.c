@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../uapi/duet.h"
 #include "args.h"
 #include "compiler.h"
 #include "guest_mem.h"
@@ -582,6 +583,45 @@ static void test_stats_bad(void)
 	stats_free(st);
 }
 
+/* What the launcher prints of a failed entry; free()d by the caller. */
+static char *printed(const char *why)
+{
+	struct kvm_run run = { .exit_reason = KVM_EXIT_FAIL_ENTRY };
+	struct vcpu vcpu = { .vm = &vm, .run = &run };
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	CHECK(out != NULL);
+	/* No more than there is, even without an end. */
+	memcpy(duet_fail_entry(&run)->why, why, strlen(why));
+	vcpu_dump_exit(&vcpu, out);
+	fclose(out);
+	return text;
+}
+
+static void test_why(void)
+{
+	char *text, longest[DUET_WHY_SIZE + 1];
+
+	reset_device();
+	CHECK(vm_init(&vm, &opts) == 0);
+	text = printed("CR0: fixed bits");
+	CHECK(strstr(text, "refused") && strstr(text, "CR0: fixed bits\n"));
+	free(text);
+	memset(longest, 'x', DUET_WHY_SIZE);
+	longest[DUET_WHY_SIZE] = 0;
+	text = printed(longest);
+	CHECK(strstr(text, longest));
+	free(text);
+	/* On KVM the bytes mean nothing. */
+	dev.missing_cap = DUET_CAP_EXPLAIN;
+	text = printed("CR0: fixed bits");
+	CHECK(strstr(text, "refused") && !strstr(text, "CR0"));
+	free(text);
+	vm_exit(&vm);
+}
+
 const struct test api_tests[] = {
 	{ "device: each failure to open it has its own words", test_open },
 	{ "device: missing capabilities are named", test_caps },
@@ -592,6 +632,7 @@ const struct test api_tests[] = {
 	{ "CPUID: APIC id and topology per vCPU", test_cpuid },
 	{ "terminal: restored on every way out, with the right status",
 	  test_terminal },
+	{ "a failed entry: what the device says of it is printed", test_why },
 	{ "statistics: sorted, summed, exits only", test_stats },
 	{ "statistics: truncated and hostile ones are refused",
 	  test_stats_bad },
