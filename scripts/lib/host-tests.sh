@@ -151,6 +151,26 @@ programs()
 	done
 }
 
+# hooks: the program entry once more, on the module that was built for it.
+hooks()
+{
+	local status=0
+
+	if [ ! -e /duet/duet-hooks.ko ]; then
+		begin duet entry-hooks
+		echo "1..0 # SKIP there is no module with hooks (make module HOOKS=y)"
+		finish duet entry-hooks 0
+		return
+	fi
+	step duet load-hooks "duet.ko with hooks loads" \
+		insmod /duet/duet-hooks.ko || return
+	begin duet entry-hooks
+	DUET_DEVICE=/dev/duet timeout -s KILL "$seconds" /duet/selftests/entry ||
+		status=$?
+	finish duet entry-hooks $status
+	step duet unload-hooks "duet.ko with hooks unloads" rmmod duet
+}
+
 for device in $devices; do
 	case $device in
 	duet)
@@ -170,6 +190,9 @@ for device in $devices; do
 			step duet lockdep "lockdep watched to the end" \
 				lockdep_is_awake
 		fi
+		case " $* " in
+		*" entry "*) hooks ;;
+		esac
 		;;
 	refused)
 		step refused load "duet.ko loads again" load_duet || continue

@@ -47,6 +47,17 @@ void fail_at(const char *file, int line, const char *fmt, ...)
 }
 
 static char *skip_reason;	/* shared with the parent */
+static char *remarked;		/* likewise */
+unsigned int tap_index;
+
+void remark(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(remarked, 200, fmt, ap);
+	va_end(ap);
+}
 
 void skip(const char *fmt, ...)
 {
@@ -101,12 +112,15 @@ int tap_main(const struct test *tests, unsigned int n, unsigned int seconds)
 		return KSFT_SKIP;
 	}
 	skip_reason = shared_alloc(4096);
+	remarked = skip_reason + 2048;
 	printf("1..%u\n", n);
 	for (i = 0; i < n; i++) {
 		if (only && *only && (unsigned int)atoi(only) != i + 1)
 			continue;
 		fflush(stdout);
 		skip_reason[0] = 0;
+		remarked[0] = 0;
+		tap_index = i;
 		pid = fork();
 		if (!pid) {
 			tests[i].fn();
@@ -115,7 +129,8 @@ int tap_main(const struct test *tests, unsigned int n, unsigned int seconds)
 		}
 		r = reap(pid, slowly(seconds), &status);
 		if (r == 1 && WIFEXITED(status) && !WEXITSTATUS(status)) {
-			printf("ok %u - %s\n", i + 1, tests[i].rule);
+			printf("ok %u - %s%s%s\n", i + 1, tests[i].rule,
+			       remarked[0] ? " # " : "", remarked);
 		} else if (r == 1 && WIFEXITED(status) &&
 			   WEXITSTATUS(status) == KSFT_SKIP) {
 			printf("ok %u - %s # SKIP %s\n", i + 1, tests[i].rule,

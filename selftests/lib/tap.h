@@ -39,6 +39,9 @@ struct test {
  */
 int tap_main(const struct test *tests, unsigned int n, unsigned int seconds);
 
+/* The index of the test that runs: several may have one function. */
+extern unsigned int tap_index;
+
 /** tap_skip_program() - nothing of this program can be judged here; exit code */
 int tap_skip_program(const char *why);
 
@@ -48,6 +51,8 @@ void fail_at(const char *file, int line, const char *fmt, ...)
 	__attribute__((noreturn, format(printf, 3, 4)));
 void skip(const char *fmt, ...)
 	__attribute__((noreturn, format(printf, 1, 2)));
+/* What the TAP line of a test that passes says in addition. */
+void remark(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* A line of diagnosis. */
 void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

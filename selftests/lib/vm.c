@@ -411,9 +411,12 @@ void exit_unexpected(const char *file, int line, struct vcpu *v)
 		     run->internal.suberror, run->internal.ndata,
 		     run->internal.data[0], run->internal.data[1],
 		     run->internal.data[2], run->internal.data[3]);
-	if (run->exit_reason == KVM_EXIT_FAIL_ENTRY)
+	if (run->exit_reason == KVM_EXIT_FAIL_ENTRY) {
 		note("hardware reason %#llx",
 		     run->fail_entry.hardware_entry_failure_reason);
+		if (device_is_duet())
+			note("%.*s", DUET_WHY_SIZE, duet_fail_entry(run)->why);
+	}
 	fail_at(file, line, "unexpected exit %u (%s)", run->exit_reason,
 		exit_name(run->exit_reason));
 }
