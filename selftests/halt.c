@@ -42,8 +42,7 @@ static struct vcpu *start(void (*fn)(void), long poll_ns)
 
 	if (!check_extension(vm->fd, KVM_CAP_HALT_POLL))
 		skip("no KVM_CAP_HALT_POLL");
-	if (poll_ns >= 0)
-		must(vm->fd, KVM_ENABLE_CAP, &cap);
+	must(vm->fd, KVM_ENABLE_CAP, &cap);
 	v = vcpu_create(vm, 0);
 	guest_handlers[VEC] = guest_irq;
 	guest_handlers[2] = guest_nmi;
@@ -53,22 +52,27 @@ static struct vcpu *start(void (*fn)(void), long poll_ns)
 }
 
 /* Halts that end by a timer after a millisecond. */
-static void guest_naps(void)
+static void guest_nap(unsigned int n)
 {
-	unsigned int i;
+	unsigned int seen;
 
 	apic_enable();
 	apic_write(APIC_TIMER_DCR, 0xb);
 	apic_write(APIC_LVT_TIMER, VEC);
-	for (i = 0; i < TURNS; i++) {
+	while (n--) {
 		cli();
+		seen = hits;
 		apic_write(APIC_TIMER_ICR, PERIOD_NS);
-		while (hits == i) {
+		while (hits == seen) {
 			safe_halt();
 			cli();
 		}
-		GUEST_EQ(hits, i + 1);
 	}
+}
+
+static void guest_naps(void)
+{
+	guest_nap(TURNS);
 	guest_done();
 }
 
@@ -139,30 +143,19 @@ static void polite(void)
 	naps(LONG_NS);
 	stop = true;
 	pthread_join(t, NULL);
-	REQUIRE_EQ(polls.won, 0);
-	REQUIRE(polls.won_ns + polls.lost_ns < TURNS * (PERIOD_NS / 50),
+	REQUIRE(polls.won < TURNS / 10);	/* KVM looks once */
+	REQUIRE(polls.won_ns + polls.lost_ns < TURNS * (PERIOD_NS / 10),
 		"%llu ns", (unsigned long long)polls.lost_ns);
 }
 
 /* What ends a halt, after naps that taught it to look around. */
 static void guest_ends(void)
 {
-	unsigned int i, seen;
+	unsigned int seen;
 
-	apic_enable();
-	apic_write(APIC_TIMER_DCR, 0xb);
-	apic_write(APIC_LVT_TIMER, VEC);
-	for (i = 0; i < 12; i++) {
-		seen = hits;
-		cli();
-		apic_write(APIC_TIMER_ICR, PERIOD_NS);
-		while (hits == seen) {
-			safe_halt();
-			cli();
-		}
-	}
+	guest_nap(12);
 	guest_sync(1);
-	for (i = 0;; i++) {
+	for (;;) {
 		seen = hits;
 		cli();
 		while (hits == seen) {
@@ -219,25 +212,31 @@ static void ends(void)
 	}
 }
 
-static void nothing(int sig)
-{
-}
-
-/* A signal ends it, whether it looks or sleeps. */
+/* A signal ends it, whether it looks or sleeps; blocked outside of KVM_RUN. */
 static void signals(void)
 {
-	struct itimerval it = { .it_value.tv_usec = 300 };
+	struct {
+		uint32_t len;
+		uint8_t none[8];
+	} mask = { .len = 8 };
+	struct itimerval it = { 0 };
 	struct vcpu *v = start(guest_ends, LONG_NS);
 	unsigned int i;
+	sigset_t set;
+	int sig;
 
-	signal(SIGALRM, nothing);
+	sigemptyset(&set);
+	sigaddset(&set, SIGALRM);
+	REQUIRE(!sigprocmask(SIG_BLOCK, &set, NULL));
 	expect_sync(v, 1);
+	must(v->fd, KVM_SET_SIGNAL_MASK, &mask);
 	for (i = 0; i < 20; i++) {
 		it.it_value.tv_usec = 300 + 200 * i;
 		setitimer(ITIMER_REAL, &it, NULL);
 		REQUIRE(ioctl(v->fd, KVM_RUN, 0) < 0);
 		REQUIRE_EQ(errno, EINTR);
 		REQUIRE_EQ(v->run->exit_reason, KVM_EXIT_INTR);
+		REQUIRE(!sigwait(&set, &sig));
 	}
 }
 
@@ -264,7 +263,7 @@ static void arguments(void)
 
 static const struct test tests[] = {
 	{ "KVM_CAP_HALT_POLL: arguments, at any time", arguments },
-	{ "short halts are looked out, after some", learned },
+	{ "short halts are waited out awake, after some", learned },
 	{ "not where user space says no, nor longer than it says", forbidden },
 	{ "not where another task wants the CPU", polite },
 	{ "an MSI and an NMI end a halt at any time", ends },
