@@ -113,8 +113,13 @@ no_leaks()
 # kernel keeps for others: slabs, per-CPU chunks, its own tables, saved stacks.
 pages()
 {
-	awk -v RS= '/\[duet\]/ &&
-		!/slab_alloc|pcpu_|stack_depot|p[gumt][de]_alloc/' $owners
+	awk '
+		/^Page allocated/ { record = ""; ours = kept = 0 }
+		{ record = record $0 "\n" }
+		/\[duet\]/ { ours = 1 }
+		/slab_alloc|pcpu_|stack_depot|p[gumt][de]_alloc/ { kept = 1 }
+		/^$/ && ours && !kept { print record }
+		/^$/ { record = ""; ours = kept = 0 }' $owners
 }
 
 # no_lost_pages COUNT: no more than at load, now that there is no VM.
