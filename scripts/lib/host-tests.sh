@@ -111,15 +111,16 @@ no_leaks()
 
 # pages: those that the module has asked for, a record each, but for what the
 # kernel keeps for others: slabs, per-CPU chunks, its own tables, saved stacks.
+# A record is read as a whole or not at all, so not in awk's small portions.
 pages()
 {
-	awk '
+	dd if=$owners bs=64k 2>/dev/null | awk '
 		/^Page allocated/ { record = ""; ours = kept = 0 }
 		{ record = record $0 "\n" }
 		/\[duet\]/ { ours = 1 }
 		/slab_alloc|pcpu_|stack_depot|p[gumt][de]_alloc/ { kept = 1 }
 		/^$/ && ours && !kept { print record }
-		/^$/ { record = ""; ours = kept = 0 }' $owners
+		/^$/ { record = ""; ours = kept = 0 }'
 }
 
 # no_lost_pages COUNT: no more than at load, now that there is no VM.
