@@ -500,6 +500,7 @@ static void usage(FILE *f)
 "usage: bench [--machine M] [--mitigations on|off] [--pager nested|shadow]\n"
 "             [--refuse LIST] [--switches LABEL] [--samples N] [--unit U]\n"
 "             [--header] [EXIT...]\n"
+"       bench --list\n"
 "Prints machine, hypervisor, pager, switches, mitigations, exit, min, median,\n"
 "max and unit of the exits named (default: all) on $DUET_DEVICE.\n"
 "LIST, for Duet, is a comma list of: tags next-rip decode large-pages\n"
@@ -527,6 +528,14 @@ static void refuse(char *list)
 	opt.switches = label;
 }
 
+static void list_rows(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++)
+		printf("%s\n", rows[i].name);
+}
+
 static int parse(int argc, char **argv)
 {
 	int i;
@@ -541,6 +550,10 @@ static int parse(int argc, char **argv)
 		if (!strcmp(argv[i], "--header")) {
 			opt.header = true;
 			continue;
+		}
+		if (!strcmp(argv[i], "--list")) {
+			list_rows();
+			exit(0);
 		}
 		if (!value) {
 			usage(stderr);
