@@ -45,8 +45,11 @@ static void name(void)							\
 	}								\
 }
 
+static volatile uint64_t hits;
+
 static void guest_irq(struct trap *t)
 {
+	hits++;
 	apic_eoi();
 }
 
@@ -68,7 +71,14 @@ GUEST_LOOP(guest_in, (void)0, asm volatile("inb $0x21, %%al" : : :
 GUEST_LOOP(guest_cr8, (void)0, asm volatile("movq %0, %%cr8" : :
 					    "r" (0ul) : "memory"))
 GUEST_LOOP(guest_hlt, guest_irq_setup(),
-	   ({ cli(); apic_self_ipi(VEC); safe_halt(); }))
+	   ({
+		uint64_t before = hits;
+
+		cli();
+		apic_self_ipi(VEC);
+		safe_halt();
+		GUEST_REQUIRE(hits != before);
+	   }))
 GUEST_LOOP(guest_vmcall, (void)0,
 	   asm volatile("movl $0xffff, %%eax; vmcall" : : : "eax", "memory"))
 GUEST_LOOP(guest_vmmcall, (void)0,
@@ -89,8 +99,6 @@ GUEST_USER(guest_mmio_read, (void)0, "movl (%%rbx), %%eax")
 GUEST_USER(guest_mmio_write, (void)0, "movl %%eax, (%%rbx)")
 
 /* The local APIC through its MSRs. */
-static volatile uint64_t hits;
-
 static void guest_x2apic_irq(struct trap *t)
 {
 	hits++;
@@ -107,7 +115,12 @@ static void guest_x2apic(trap_handler handler)
 
 GUEST_LOOP(guest_eoi, guest_x2apic(guest_x2apic_irq), wrmsr(MSR_X2APIC_EOI, 0))
 GUEST_LOOP(guest_self_ipi, ({ guest_x2apic(guest_x2apic_irq); sti(); }),
-	   wrmsr(MSR_X2APIC_SELF_IPI, VEC))
+	   ({
+		uint64_t before = hits;
+
+		wrmsr(MSR_X2APIC_SELF_IPI, VEC);
+		GUEST_REQUIRE(hits != before);
+	   }))
 GUEST_LOOP(guest_timer_arm, ({
 		guest_x2apic(guest_x2apic_irq);
 		wrmsr(MSR_X2APIC_LVT_TIMER, APIC_DEADLINE | VEC);
