@@ -9,6 +9,7 @@ ifneq ($(KBUILD_EXTMOD),)
 CONFIG_DUET ?= m
 CONFIG_DUET_SVM ?= y
 CONFIG_DUET_VMX ?= $(if $(wildcard $(src)/vmx/vcpu.c),y)
+ccflags-$(CONFIG_DUET_DEBUG) += -DCONFIG_DUET_DEBUG=1
 ccflags-$(CONFIG_DUET_SVM) += -DCONFIG_DUET_SVM=1
 ccflags-$(CONFIG_DUET_VMX) += -DCONFIG_DUET_VMX=1
 # make module HOOKS=y
@@ -49,14 +50,18 @@ else
 KERNEL ?= 6.1
 CPU ?= tcg
 O := $(abspath build)
-M := $(O)/module$(if $(filter 6.1,$(KERNEL)),,-$(KERNEL))$(if $(HOOKS),-hooks)
+# Ghost state and its assertions (Kconfig: DUET_DEBUG).
+DEBUG ?= $(if $(filter debug,$(KERNEL)),y)
+M := $(O)/module$(if $(filter 6.1,$(KERNEL)),,-$(KERNEL))$(if $(HOOKS),-hooks)$(if \
+	$(DEBUG),$(if $(filter debug,$(KERNEL)),,-ghost))
 # The kernel to build for: the one unpacked for the emulated host, else the
 # running one's.
 KDIR ?= $(firstword $(wildcard $(O)/kernel/$(KERNEL)/headers) \
 	/lib/modules/$(shell uname -r)/build)
 KCC ?= $(firstword $(wildcard $(O)/kernel/$(KERNEL)/cc) \
 	$(foreach c,gcc-12 gcc,$(if $(shell command -v $(c)),$(c))))
-KMAKE = $(MAKE) -C $(KDIR) M=$(M) CC=$(KCC) HOOKS=$(HOOKS)
+KMAKE = $(MAKE) -C $(KDIR) M=$(M) CC=$(KCC) HOOKS=$(HOOKS) \
+	CONFIG_DUET_DEBUG=$(DEBUG)
 MAKEFLAGS += --no-print-directory
 export V
 
@@ -152,6 +157,7 @@ help:
 	@echo
 	@echo 'CPU=tcg|svm1|svm2|vmx1|vmx2   the emulated machine of demo and shell'
 	@echo 'KERNEL=6.1|6.12|6.1-amd64|newest|debug  the kernel, unpacked under build/kernel/'
+	@echo 'DEBUG=y                       the module with ghost state and assertions'
 	@echo 'KDIR=DIR                      headers of another kernel'
 	@echo 'HOOKS=y                       a module for the selftests alone: module-hooks/'
 	@echo 'TESTFLAGS=, BENCHFLAGS=       options of scripts/test, scripts/bench'

@@ -49,9 +49,12 @@ void duet_request_all(struct duet_vm *vm, u32 request, bool wait)
 	struct duet_vcpu *vcpu;
 	cpumask_var_t mask;
 	bool have_mask;
+	s64 ticket = 0;
 	int cpu;
 	u32 i;
 
+	if (wait && (request & DUET_REQ_FLUSH))
+		ticket = duet_ghost_ask(&vm->ghost);
 	have_mask = wait && zalloc_cpumask_var(&mask, GFP_ATOMIC);
 
 	preempt_disable();
@@ -68,6 +71,7 @@ void duet_request_all(struct duet_vm *vm, u32 request, bool wait)
 	if (wait)
 		smp_call_function_many(have_mask ? mask : cpu_online_mask,
 				       duet_ack_kick, NULL, true);
+	duet_ghost_done(&vm->ghost, ticket);
 	preempt_enable();
 	if (have_mask)
 		free_cpumask_var(mask);

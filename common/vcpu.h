@@ -16,6 +16,7 @@
 #include "common/cpuid.h"
 #include "common/event.h"
 #include "common/exit.h"
+#include "common/ghost.h"
 #include "common/fpu.h"
 #include "common/msr.h"
 #include "common/ops.h"
@@ -145,6 +146,7 @@ struct duet_vcpu {
 #ifdef CONFIG_DUET_SELFTEST_HOOKS
 	struct duet_hook hook;			/* V */
 #endif
+	struct duet_ghost_vcpu ghost;		/* V */
 };
 
 /** duet_hooked() - the next entry is a selftest's, with a rule broken */

@@ -15,6 +15,7 @@
 #include <linux/kvm.h>
 #include "common/types.h"
 #include "common/bus.h"
+#include "common/ghost.h"
 #include "common/pvclock.h"
 
 struct duet_pager_ops;
@@ -61,6 +62,7 @@ struct duet_vm {
 	raw_spinlock_t tsc_lock;		/* tsc_*, clock */
 	u64 tsc_last_write, tsc_last_host, tsc_last_offset;
 	struct duet_clock clock;
+	struct duet_ghost_vm ghost;		/* a */
 	u32 tsc_khz;				/* L: default for vCPUs */
 };
 

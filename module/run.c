@@ -87,6 +87,7 @@ static int duet_handle_requests(struct duet_vcpu *vcpu)
 		duet_ops->flush_tlb(vcpu, DUET_FLUSH_ALL);
 	} else if (req & DUET_REQ_FLUSH_GUEST) {
 		vcpu->stats.tlb_flushes++;
+		duet_ghost_want(&vcpu->ghost);
 		duet_ops->flush_tlb(vcpu, DUET_FLUSH_GUEST);
 	}
 	return 1;

@@ -39,6 +39,7 @@ void svm_renew_tag(struct svm_vcpu *svm, struct svm_cpu *c)
 	struct vmcb_control *control = &svm->vmcb->control;
 
 	control->tlb_control = svm_tag_renew(&c->asids, &svm->tag);
+	svm_ghost_renew(svm, c);
 	if (control->guest_asid == svm->tag.asid)
 		return;
 	control->guest_asid = svm->tag.asid;
@@ -53,5 +54,6 @@ void svm_not_entered(struct svm_vcpu *svm)
 {
 	svm->vmcb->control.clean = 0;
 	svm_tag_drop(&svm->tag);
+	svm_ghost_not_entered(svm);
 	svm_asids_not_flushed(&this_cpu_ptr(&svm_cpus)->asids);
 }

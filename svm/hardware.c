@@ -114,6 +114,7 @@ static void svm_free_cpus(void)
 	for_each_possible_cpu(i) {
 		struct svm_cpu *c = per_cpu_ptr(&svm_cpus, i);
 
+		svm_ghost_cpu_free(c);
 		if (c->host_save)
 			__free_page(c->host_save);
 		if (c->host_state)
@@ -135,7 +136,8 @@ static int svm_alloc_cpus(void)
 						0);
 		c->host_state = alloc_pages_node(node, GFP_KERNEL | __GFP_ZERO,
 						 0);
-		if (!c->host_save || !c->host_state)
+		if (!c->host_save || !c->host_state ||
+		    svm_ghost_cpu_alloc(c, svm_features.nr_asids))
 			return -ENOMEM;
 	}
 	return 0;
@@ -209,6 +211,7 @@ int svm_cpu_on(void)
 		return -EBUSY;
 
 	svm_asids_init(&c->asids, svm_features.nr_asids);
+	svm_ghost_cpu_on(c);
 	c->last = NULL;
 	c->host_tsc_aux = 0;
 	if (boot_cpu_has(X86_FEATURE_RDTSCP) || boot_cpu_has(X86_FEATURE_RDPID))

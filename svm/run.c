@@ -211,6 +211,7 @@ static bool svm_enter_guest(struct svm_vcpu *svm, struct svm_cpu *c)
 again:
 	svm->vmcb->save.rax = svm->vcpu.state.gpr[DUET_RAX];
 	svm_prepare_entry(svm, c);
+	svm_ghost_enter(svm, c);
 	if (duet_hooked(&svm->vcpu) && !svm_break(svm))
 		return false;
 	if (unlikely(svm_enter(svm->vcpu.state.gpr, &svm->entry))) {
@@ -218,6 +219,7 @@ again:
 		return false;
 	}
 
+	svm_ghost_entered(svm);
 	svm_entered(svm);
 	if (unlikely(svm->dr_direct))
 		svm_take_breakpoints(svm);

@@ -13,6 +13,7 @@
 #include "common/vcpu.h"
 #include "common/vm.h"
 #include "svm/asid.h"
+#include "svm/ghost.h"
 #include "svm/vmcb.h"
 
 /** struct svm_features - CPUID 8000_000A (APM vol. 3, E.4.9), set by probe() */
@@ -39,6 +40,7 @@ struct svm_cpu {
 	struct svm_vcpu *last;
 	u64 host_tsc_aux;
 	bool on;
+	struct svm_ghost_cpu ghost;
 };
 
 DECLARE_PER_CPU(struct svm_cpu, svm_cpus);
@@ -133,6 +135,7 @@ struct svm_vcpu {
 #ifdef CONFIG_DUET_SELFTEST_HOOKS
 	struct vmcb mend;	/* what the VMCB was before the hook */
 #endif
+	struct svm_ghost ghost;
 };
 
 struct svm_vm {

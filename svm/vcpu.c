@@ -143,7 +143,8 @@ static int svm_vcpu_create(struct duet_vcpu *vcpu)
 	if (!svm->vmcb)
 		return -ENOMEM;
 	svm->msrpm = svm_msrpm_alloc();
-	if (!svm->msrpm) {
+	if (!svm->msrpm || svm_ghost_alloc(svm)) {
+		svm_msrpm_free(svm->msrpm);
 		free_page((unsigned long)svm->vmcb);
 		svm->vmcb = NULL;
 		return -ENOMEM;
@@ -153,8 +154,8 @@ static int svm_vcpu_create(struct duet_vcpu *vcpu)
 	svm->nrips = f->nrips && !(refused & DUET_REFUSE_NEXT_RIP);
 	svm->decode = f->decode && !(refused & DUET_REFUSE_DECODE);
 	svm->v_tpr = !(refused & DUET_REFUSE_TPR);
-	svm->clean = f->clean_bits && !(refused & DUET_REFUSE_CLEAN_BITS) ?
-		VMCB_CLEAN_ALL : 0;
+	svm->clean = (f->clean_bits || SVM_GHOST_CLEAN) &&
+		!(refused & DUET_REFUSE_CLEAN_BITS) ? VMCB_CLEAN_ALL : 0;
 	svm->tag = (struct svm_tag) {
 		.tagless = refused & DUET_REFUSE_TAGS,
 		.flush_one = f->flush_by_asid &&
@@ -179,6 +180,7 @@ static void svm_vcpu_destroy(struct duet_vcpu *vcpu)
 	 */
 	for_each_possible_cpu(i)
 		cmpxchg(&per_cpu_ptr(&svm_cpus, i)->last, svm, NULL);
+	svm_ghost_free(svm);
 	svm_msrpm_free(svm->msrpm);
 	free_page((unsigned long)svm->vmcb);
 }

@@ -45,6 +45,7 @@ void vmx_flush(struct vmx_vcpu *vmx)
 void vmx_init_vmcs(struct vmx_vcpu *vmx)
 {
 	vmx->vmcs_cpu = -1;
+	vmx_ghost_init(vmx);
 	/* SDM vol. 3, 25.11.3 */
 	vmx_vmclear(page_to_phys(vmx->vmcs));
 }
@@ -64,6 +65,7 @@ static void vmx_clear_local(void *info)
 	if (c->current_vmcs == vmx)
 		c->current_vmcs = NULL;
 	vmx_vmclear(page_to_phys(vmx->vmcs));
+	vmx_ghost_vmclear(vmx);
 	vmx->entry.launched = 0;
 	list_del(&vmx->link);
 	/* Release: from here on the next CPU may take it. */
@@ -92,6 +94,7 @@ void vmx_clear_all(struct vmx_cpu *c)
 
 	list_for_each_entry_safe(vmx, next, &c->vmcss, link) {
 		vmx_vmclear(page_to_phys(vmx->vmcs));
+		vmx_ghost_vmclear(vmx);
 		vmx->entry.launched = 0;
 		/* Release: as above. */
 		smp_store_release(&vmx->vmcs_cpu, -1);
@@ -109,6 +112,7 @@ static bool vmx_make_current(struct vmx_vcpu *vmx, struct vmx_cpu *c, int cpu)
 		list_add(&vmx->link, &c->vmcss);
 	WRITE_ONCE(vmx->vmcs_cpu, cpu);
 	vmx_vmptrld(page_to_phys(vmx->vmcs));
+	vmx_ghost_vmptrld(vmx);
 	c->current_vmcs = vmx;
 	return true;
 }

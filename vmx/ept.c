@@ -94,7 +94,8 @@ u64 vmx_eptp(hpa_t root)
  */
 void vmx_invept(struct vmx_vcpu *vmx)
 {
-	vmx_do_invept(vmx_features.invept_type,
-		      vmx_features.invept_type == VMX_INV_SINGLE ?
-		      vmx_eptp(vmx->vcpu.root) : 0, 0);
+	if (!vmx_do_invept(vmx_features.invept_type,
+			   vmx_features.invept_type == VMX_INV_SINGLE ?
+			   vmx_eptp(vmx->vcpu.root) : 0, 0))
+		vmx_ghost_invept(vmx);
 }

@@ -350,6 +350,7 @@ int vmx_cpu_on(void)
 		return -EBUSY;
 
 	INIT_LIST_HEAD(&c->vmcss);
+	vmx_ghost_cpu_on(c);
 	c->current_vmcs = NULL;
 	c->last = NULL;
 	c->host_tsc_aux = 0;
@@ -378,6 +379,7 @@ void vmx_cpu_off(void)
 		return;
 	c->on = false;
 	vmx_clear_all(c);
+	vmx_ghost_cpu_off(c);
 	/* Fails if kvm_intel's emergency callback was faster. */
 	vmx_vmxoff();
 	cr4_clear_bits_irqsoff(X86_CR4_VMXE);

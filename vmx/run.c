@@ -167,6 +167,7 @@ static inline void vmx_prepare_entry(struct vmx_vcpu *vmx)
 	if (vcpu->dirty)
 		vmx_write_dirty(vmx);
 	vmx_flush_before_entry(vmx);
+	vmx_ghost_enter(vmx);
 	if (unlikely(vmx->tsc_aux != vcpu->msrs.tsc_aux))
 		vmx_load_tsc_aux(vmx);
 	if (static_branch_unlikely(&vmx_l1d_flush_entry))

@@ -225,6 +225,7 @@ static void vmx_vcpu_destroy(struct duet_vcpu *vcpu)
 	int i;
 
 	vmx_clear(vmx);
+	vmx_ghost_free(vmx);
 	/*
 	 * A new vCPU at the same address would look like the last one, and
 	 * get no barrier.

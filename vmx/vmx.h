@@ -12,6 +12,7 @@
 #include "common/compat.h"
 #include "common/vcpu.h"
 #include "common/vm.h"
+#include "vmx/ghost.h"
 #include "vmx/instructions.h"
 #include "vmx/vmcs.h"
 
@@ -67,6 +68,7 @@ struct vmx_cpu {
 	u64 host_tsc_aux;
 	u64 host_syscall[VMX_NR_MSRS];
 	bool on;
+	struct vmx_ghost_cpu ghost;
 };
 
 DECLARE_PER_CPU(struct vmx_cpu, vmx_cpus);
@@ -138,6 +140,7 @@ struct vmx_vcpu {
 #ifdef CONFIG_DUET_SELFTEST_HOOKS
 	u64 mend[DUET_MAX_CHANGES];	/* what the hook's fields were */
 #endif
+	struct vmx_ghost ghost;
 };
 
 struct vmx_vm {
@@ -153,6 +156,7 @@ static inline struct vmx_vcpu *to_vmx(struct duet_vcpu *vcpu)
 static __always_inline u64 vmx_read(struct vmx_vcpu *vmx, unsigned long field)
 {
 	vmx->vcpu.stats.reads++;
+	vmx_ghost_access(vmx);
 	return vmx_vmread(field);
 }
 
@@ -161,6 +165,7 @@ static __always_inline void vmx_write(struct vmx_vcpu *vmx,
 				      unsigned long field, u64 value)
 {
 	vmx->vcpu.stats.writes++;
+	vmx_ghost_access(vmx);
 	vmx_vmwrite(field, value);
 }
 
@@ -219,6 +224,7 @@ static inline void vmx_flush_before_entry(struct vmx_vcpu *vmx)
 static inline void vmx_entered(struct vmx_vcpu *vmx)
 {
 	vmx->entry.launched = 1;
+	vmx_ghost_entered(vmx);
 }
 
 /* ---- hardware.c ---- */

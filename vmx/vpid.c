@@ -66,6 +66,7 @@ void vmx_vpid_free(u16 vpid)
  */
 void vmx_invvpid(struct vmx_vcpu *vmx)
 {
-	if (vmx->vpid)
-		vmx_do_invvpid(vmx_features.invvpid_type, vmx->vpid, 0);
+	if (!vmx->vpid ||
+	    !vmx_do_invvpid(vmx_features.invvpid_type, vmx->vpid, 0))
+		vmx_ghost_invvpid(vmx);
 }

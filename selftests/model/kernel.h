@@ -158,6 +158,16 @@ static inline s64 atomic64_fetch_andnot(s64 bits, atomic64_t *a)
 }
 static inline s64 atomic64_read(const atomic64_t *a) { return a->counter; }
 static inline s64 atomic64_inc_return(atomic64_t *a) { return ++a->counter; }
+static inline bool atomic64_try_cmpxchg(atomic64_t *a, s64 *old, s64 v)
+{
+	bool same = a->counter == *old;
+
+	if (same)
+		a->counter = v;
+	else
+		*old = a->counter;
+	return same;
+}
 static inline void atomic64_set(atomic64_t *a, s64 v) { a->counter = v; }
 
 static inline void set_bit(long n, unsigned long *p) { *p |= BIT(n); }
@@ -318,6 +328,8 @@ void *page_address(struct page *page);
 #define __free_page(page)	free_page((unsigned long)page_address(page))
 void *kzalloc(size_t size, gfp_t flags);
 void kfree(void *p);
+#define kvcalloc(n, size, flags)	kzalloc((n) * (size), flags)
+#define kvfree(p)		kfree(p)
 
 struct mmu_notifier_ops;
 struct mmu_notifier { const struct mmu_notifier_ops *ops; };

@@ -266,6 +266,11 @@ int main(int argc, char **argv)
 	}
 	printf("TAP version 13\n");
 	test_scenarios();
+#ifdef CONFIG_DUET_DEBUG
+	/* The same with ghost state: its assertions hold. */
+	printf("1..%d\n", tests);
+	return failures ? 1 : 0;
+#endif
 	n = readlink("/proc/self/exe", path, sizeof(path) - 32);
 	if (n < 0)
 		return 2;

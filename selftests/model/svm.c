@@ -143,6 +143,7 @@ int svm_cpu_on(void)
 	struct svm_cpu *c = this_cpu_ptr(&svm_cpus);
 
 	svm_asids_init(&c->asids, svm_features.nr_asids);
+	svm_ghost_cpu_on(c);
 	c->last = NULL;
 	c->host_state = host_state;
 	hw[model_cpu()].on = true;
@@ -158,11 +159,16 @@ void svm_cpu_off(void)
 
 int svm_probe(struct duet_caps *caps)
 {
+	int cpu;
+
 	svm_features = (struct svm_features) {
 		.nr_asids = scenario->asids, .npt = true, .nrips = true,
 		.clean_bits = true, .flush_by_asid = scenario->single,
 	};
 	host_state = alloc_page(GFP_KERNEL);
+	for_each_possible_cpu(cpu)
+		if (svm_ghost_cpu_alloc(&svm_cpus[cpu], svm_features.nr_asids))
+			return -ENOMEM;
 	caps->pte = (struct duet_pte_format) {
 		.present_mask = BIT(0), .table = BIT(0) | BIT(1) | BIT(2),
 		.leaf = BIT(0) | BIT(2), .read = BIT(0), .write = BIT(1),

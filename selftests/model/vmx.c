@@ -297,6 +297,7 @@ int vmx_cpu_on(void)
 	struct vmx_cpu *c = this_cpu_ptr(&vmx_cpus);
 
 	INIT_LIST_HEAD(&c->vmcss);
+	vmx_ghost_cpu_on(c);
 	c->current_vmcs = NULL;
 	hw[model_cpu()].on = true;
 	c->on = true;
@@ -311,6 +312,7 @@ void vmx_cpu_off(void)
 		return;
 	c->on = false;
 	vmx_clear_all(c);
+	vmx_ghost_cpu_off(c);
 	vmx_vmxoff();
 }
 
