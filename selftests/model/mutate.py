@@ -52,7 +52,7 @@ MUTANTS = [
     ("svm-asids-after-a-failed-entry", "svm/cached.c",
      "	svm_asids_not_flushed(&this_cpu_ptr(&svm_cpus)->asids);\n", ""),
     ("svm-failed-entry", "svm/exits.c",
-     "			svm_not_entered(svm);\n", ""),
+     "svm_not_entered(svm);\n", ";\n"),
     ("svm-tag-on-a-move", "svm/svm.h",
      "	svm_tag_drop(&svm->tag);\n", ""),
     ("svm-clean-on-a-move", "svm/svm.h",
