@@ -168,6 +168,65 @@ static void counters(void)
 	expect_done(v);
 }
 
+/*
+ * Accesses to a control structure that cost (VMREAD and VMWRITE): at most 5 and
+ * 2 in an exit that the kernel handles at once, 6 with the qualification. The
+ * host's own interrupts make a few exits more.
+ */
+#define N_EXITS	2000
+
+static void guest_many_exits(void)
+{
+	uint32_t r[4];
+	unsigned int i;
+
+	guest_sync(1);
+	for (i = 0; i < N_EXITS; i++)
+		cpuid(0, 0, r);
+	guest_sync(2);
+	for (i = 0; i < N_EXITS; i++)
+		rdmsr(MSR_APIC_BASE);
+	guest_sync(3);
+	for (i = 0; i < N_EXITS; i++)
+		inb(0x21);
+	guest_sync(4);
+}
+
+static void accesses(void)
+{
+	static const struct {
+		const char *what;
+		unsigned int reads, writes;
+	} rows[] = {
+		{ "cpuid", 5, 2 }, { "rdmsr", 5, 2 }, { "in", 6, 2 },
+	};
+	struct vcpu *v = vcpu_create(vm_create(VM_IRQCHIP), 0);
+	const uint64_t slack = N_EXITS / 10;
+	uint64_t reads, writes;
+	struct stats s;
+	unsigned int i;
+
+	if (!device_is_duet())
+		skip("the rows are Duet's");
+	vcpu_start(v, guest_many_exits);
+	stats_open(&s, v->fd);
+	expect_sync(v, 1);
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		reads = stats_read(&s, "control_reads");
+		writes = stats_read(&s, "control_writes");
+		expect_sync(v, i + 2);
+		reads = stats_read(&s, "control_reads") - reads;
+		writes = stats_read(&s, "control_writes") - writes;
+		note("%s: %llu reads, %llu writes in %u exits", rows[i].what,
+		     (unsigned long long)reads, (unsigned long long)writes,
+		     N_EXITS);
+		REQUIRE(reads <= rows[i].reads * N_EXITS + slack, "%s",
+			rows[i].what);
+		REQUIRE(writes <= rows[i].writes * N_EXITS + slack, "%s",
+			rows[i].what);
+	}
+}
+
 /* The file outlives the descriptors of VM and vCPU. */
 static void outlives(void)
 {
@@ -188,6 +247,7 @@ static void outlives(void)
 static const struct test tests[] = {
 	{ "header, name, descriptors and data, of a VM and of a vCPU", format },
 	{ "each exit is counted once, in its row", counters },
+	{ "an exit costs few accesses to the control structure", accesses },
 	{ "the file outlives the VM's descriptors", outlives },
 };
 
