@@ -9,8 +9,8 @@
 #include "common/irqchip.h"
 #include "common/memslot.h"
 #include "common/vcpu.h"
-#include <linux/nospec.h>
 #include "common/walk.h"
+#include <linux/nospec.h>
 
 /*
  * Did an instruction miss memory with one of its operands? The CPU has made all
