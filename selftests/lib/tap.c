@@ -3,11 +3,12 @@
  * TAP output and the test list: see tap.h. Calls libc only; called by the
  * tests' main().
  */
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <sys/pidfd.h>
 #include <sys/types.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "pace.h"
@@ -70,26 +71,26 @@ void skip(const char *fmt, ...)
 	_exit(KSFT_SKIP);
 }
 
-/* Waits for @pid up to @seconds; false when it does not even die by SIGKILL. */
+/*
+ * Waits for @pid up to @seconds; false when it does not even die by SIGKILL.
+ * Asleep until then: to look now and then takes the CPU from the test.
+ */
 static int reap(pid_t pid, unsigned int seconds, int *status)
 {
-	struct timespec tick = { .tv_nsec = 2000000 };
-	uint64_t start = now_ms(), spent;
-	int killed = 0;
+	struct pollfd p = { .fd = pidfd_open(pid, 0), .events = POLLIN };
+	int r = 1;
 
-	for (;;) {
-		if (waitpid(pid, status, WNOHANG) == pid)
-			return killed ? -1 : 1;
-		spent = (now_ms() - start) / 1000;
-		if (spent > seconds && !killed) {
-			note("no end after %u s", seconds);
-			kill(pid, SIGKILL);
-			killed = 1;
-		}
-		if (spent > seconds + slowly(10))
-			return 0;
-		nanosleep(&tick, NULL);
+	if (p.fd < 0)
+		return 0;
+	if (poll(&p, 1, seconds * 1000) == 0) {
+		note("no end after %u s", seconds);
+		kill(pid, SIGKILL);
+		r = poll(&p, 1, slowly(10) * 1000) == 1 ? -1 : 0;
 	}
+	close(p.fd);
+	if (r)
+		waitpid(pid, status, 0);
+	return r;
 }
 
 int tap_skip_program(const char *why)
