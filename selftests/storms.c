@@ -125,8 +125,7 @@ static void storm(void *(*trouble)(void *))
 	struct vcpu *v;
 	unsigned int i;
 
-	/* It delivers some of KVM's interrupts twice, and others before HLT. */
-	if (!device_is_duet() && host_is_tcg())
+	if (interrupts_go_twice())
 		skip("QEMU's TCG and EVENTINJ, see svm/quirk.c");
 	v = vcpu_create(vm_create(VM_IRQCHIP), 0);
 	for (i = 0; i < VCPUS; i++)

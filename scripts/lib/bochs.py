@@ -16,6 +16,7 @@ import termios
 import tty
 
 import vmlinux
+from build import build
 
 BOOT_MARK = b"DUET-BOOT\n"
 
@@ -76,17 +77,6 @@ error: action=report
 info: action=ignore
 debug: action=ignore
 """
-
-
-def build(source, target, argv):
-    """Runs a compiler when the source is newer than its product."""
-    if (os.path.exists(target) and
-            os.path.getmtime(target) >= os.path.getmtime(source)):
-        return target
-    part = f"{target}.{os.getpid()}"
-    subprocess.run(argv + ["-o", part, source], check=True)
-    os.rename(part, target)
-    return target
 
 
 def boot_sector(out):

@@ -49,6 +49,7 @@ def parse(argv):
     p.add_argument("--dmesg", action="store_true")
     p.add_argument("--shell", action="store_true")
     p.add_argument("--time", action="store_true")
+    p.add_argument("--mend-eventinj", action="store_true")
     p.add_argument("--emulator-option", action="append", default=[])
     return p.parse_args(argv)
 
@@ -63,6 +64,9 @@ def command_line(args, token):
         line.append("duet.dmesg=all")
     if args.shell:
         line.append("duet.mode=shell")
+    if args.mend_eventinj:
+        # for the selftests: see interrupts_go_twice()
+        line.append("duet.eventinj=mended")
     line += bochs.KERNEL_ARGUMENTS.get(args.machine, [])
     return " ".join(line + args.append)
 
@@ -178,6 +182,8 @@ def watch(proc, output, serial, deadline, dead):
 def run(args):
     token = ("0" * 16 if args.deterministic else os.urandom(8).hex())
     machine = bochs if args.machine in bochs.MACHINES else qemu
+    if args.mend_eventinj and machine is not qemu:
+        raise SystemExit("machine.py: --mend-eventinj is for tcg")
     serial = os.path.join(args.work, "serial.log")
     line = command_line(args, token)
     argv, env = machine.prepare(args, line, serial)

@@ -6,8 +6,15 @@ import re
 import subprocess
 import sys
 
+from build import build
+
 # One CPU model; what is left out was never seen to make a difference but time.
 CPU = "max,la57=off"
+
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+OUT = os.path.abspath(os.environ.get("DUET_BUILD") or
+                      os.path.join(HERE, "..", "..", "build"))
 
 
 def program(args):
@@ -15,11 +22,9 @@ def program(args):
 
     Until 8.1 the first one gets all of the time (scripts/lib/setup-qemu.sh).
     """
-    if args.cpus == 1:
+    if args.cpus == 1 and not args.mend_eventinj:
         return "qemu-system-x86_64", True
-    build = os.environ.get("DUET_BUILD") or os.path.join(
-        os.path.dirname(os.path.abspath(__file__)), "..", "..", "build")
-    own = os.path.join(build, "qemu", "qemu-system-x86_64")
+    own = os.path.join(OUT, "qemu", "qemu-system-x86_64")
     name = own if os.access(own, os.X_OK) else "qemu-system-x86_64"
     said = subprocess.run([name, "--version"], stdout=subprocess.PIPE,
                           check=True).stdout.decode()
@@ -27,9 +32,25 @@ def program(args):
     return name, tuple(map(int, version.groups())) >= (8, 1)
 
 
+def mend(name):
+    """What the emulator NAME needs in its environment for --mend-eventinj."""
+    path = build(os.path.join(HERE, "qemu-eventinj.c"),
+                 os.path.join(OUT, "qemu-eventinj.so"),
+                 ["gcc-12", "-O2", "-Wall", "-Werror", "-shared", "-fPIC"])
+    mended = {"LD_PRELOAD": path}
+    tried = subprocess.run([name, "--version"], stdout=subprocess.DEVNULL,
+                           stderr=subprocess.PIPE, env={**os.environ, **mended})
+    if tried.returncode:
+        raise SystemExit("machine.py: " + tried.stderr.decode().strip())
+    return mended
+
+
 def prepare(args, line, serial):
     """The command to run, and its environment."""
     name, fair = program(args)
+    env = dict(os.environ)
+    if args.mend_eventinj:
+        env.update(mend(name))
     argv = [name, "-nodefaults", "-no-user-config",
             "-machine", "q35,hpet=off,i8042=off,smm=off",
             "-cpu", CPU, "-m", str(args.memory), "-smp", str(args.cpus),
@@ -64,7 +85,7 @@ def prepare(args, line, serial):
         # time; nobody waits while the processors are idle.
         argv += ["-accel", "tcg,thread=single", "-icount",
                  "shift=3,sleep=" + ("on" if args.shell else "off")]
-    return argv + args.emulator_option, dict(os.environ)
+    return argv + args.emulator_option, env
 
 
 def interactive(args, argv, env):

@@ -38,6 +38,20 @@ bool host_is_tcg(void)
 	return found;
 }
 
+bool interrupts_go_twice(void)
+{
+	FILE *f = fopen("/proc/cmdline", "r");
+	char line[4096] = "";
+
+	if (f) {
+		if (!fgets(line, sizeof(line), f))
+			line[0] = 0;
+		fclose(f);
+	}
+	return !device_is_duet() && host_is_tcg() &&
+	       !strstr(line, "duet.eventinj=mended");
+}
+
 bool host_is_bochs(void)
 {
 	FILE *f = fopen("/sys/firmware/acpi/tables/FACP", "r");

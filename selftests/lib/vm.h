@@ -58,6 +58,11 @@ bool device_is_duet(void);
  * ignores the interrupt shadow in the VMCB at VMRUN.
  */
 bool host_is_tcg(void);
+/*
+ * TCG's VMRUN delivers some of the device's interrupts twice: KVM's, unless
+ * the emulator was mended (scripts/host run --mend-eventinj). Duet avoids it.
+ */
+bool interrupts_go_twice(void);
 
 /*
  * The host is Bochs with AMD-V, which resets at a guest's triple fault instead
