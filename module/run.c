@@ -120,8 +120,12 @@ static int duet_enter(struct duet_vcpu *vcpu, bool *entered)
 		goto out;
 
 	if (atomic_read(&vcpu->requests) & DUET_REQ_EVENT) {
-		/* Nothing is handed to a CPU that does not enter. */
-		if (unlikely(vcpu->events.triple_fault))
+		/*
+		 * Nothing is handed to a CPU that does not enter. An INIT has
+		 * kicked already: it would be seen at the next exit only.
+		 */
+		if (unlikely(vcpu->events.triple_fault ||
+			     duet_lapic_has_events(vcpu)))
 			goto out;
 		atomic_andnot(DUET_REQ_EVENT, &vcpu->requests);
 		smp_mb__after_atomic();	/* what was posted before the request */

@@ -384,6 +384,37 @@ static void init_in_io(void)
 	}
 }
 
+/*
+ * INIT and SIPI that come while the vCPU's thread is in user space: the guest
+ * executes nothing more of what it was at.
+ */
+static void init_in_user(void)
+{
+	/* IN from port after port, and in the second page from others */
+	static const char code[] = { 0xe5, IN_PORT, 0xe5, IN_PORT + 1 };
+	static const char other[] = { 0xe5, IN_PORT + 2, 0xe5, IN_PORT + 3 };
+	struct vcpu *v = vcpu_create(vm_create(VM_IRQCHIP), 0), *w;
+	struct kvm_mp_state mp;
+	unsigned int i;
+
+	if (!device_is_duet())
+		skip("KVM comes to no end here");
+	w = another(v, 1, NULL);
+	low_copy(v->vm, 0x8000, code, code + sizeof(code));
+	low_copy(v->vm, 0x9000, other, other + sizeof(other));
+	message(v, MSI_INIT);
+	message(v, MSI_SIPI | 8);
+	must(w->fd, KVM_GET_MP_STATE, &mp);
+	vcpu_run(w);
+	for (i = 1; i < 6; i++) {
+		REQUIRE_EQ(w->run->exit_reason, KVM_EXIT_IO);
+		REQUIRE_EQ(w->run->io.port, IN_PORT + 2 * !(i & 1));
+		message(v, MSI_INIT);
+		message(v, MSI_SIPI | (8 + (i & 1)));
+		vcpu_run(w);
+	}
+}
+
 /* INIT to one in its NMI handler: NMIs are no longer blocked after it. */
 static void guest_init_in_nmi(void)
 {
@@ -554,6 +585,7 @@ static const struct test tests[] = {
 	{ "the same while a host CPU goes and comes", storm_hotplug },
 	{ "INIT and SIPI in the middle of an IN, by two senders", odd_inits },
 	{ "INIT ends an IN that user space has yet to complete", init_in_io },
+	{ "INIT comes before the next instruction", init_in_user },
 	{ "INIT in an NMI handler: NMIs are not blocked after it",
 	  init_in_nmi },
 	{ "state is set while the vCPU runs", sets_race },
