@@ -70,6 +70,11 @@ static void update(struct duet_irqchip *chip)
 	WRITE_ONCE(pic->output, output);
 	if (!output)
 		return;
+	/*
+	 * Pairs with the request in duet_lapic_refresh(): a vCPU that opens
+	 * LVT0 now sees the output, or is seen here.
+	 */
+	smp_mb();
 	duet_for_each_vcpu(i, vcpu, chip->vm)
 		if (vcpu->lapic && READ_ONCE(vcpu->lapic->accepts_pic))
 			duet_request(vcpu, DUET_REQ_EVENT);
