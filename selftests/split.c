@@ -6,10 +6,12 @@
  * for, and of no other. KVM_CAP_X2APIC_API and the boot CPU's id do what the
  * API says.
  */
+#include <sched.h>
 #include <sys/eventfd.h>
 
 #include "apic.h"
 #include "tap.h"
+#include "threads.h"
 
 #define LEVEL	(1u << 15)	/* of an MSI's data */
 #define X2(reg)	(0x800 + (reg) / 16)
@@ -396,6 +398,79 @@ static void rerouted(void)
 	expect_done(v);
 }
 
+/*
+ * The line is raised while the ioctl that changes its route is under way: an
+ * interrupt by the new route is told as one by the old.
+ */
+#define NEW_FIRST	0x30
+#define NEW_LAST	0xef
+
+static volatile unsigned int taken, newest;
+static volatile bool stop;
+
+static void guest_take(struct trap *t)
+{
+	taken++;
+	newest = t->vector;
+	apic_eoi();
+}
+
+static void guest_takes(void)
+{
+	unsigned int i;
+
+	for (i = NEW_FIRST; i <= NEW_LAST; i++)
+		guest_handlers[i] = guest_take;
+	apic_enable();
+	sti();
+	while (!stop)
+		asm volatile("pause");
+	asm volatile("nop; nop");
+	cli();
+	guest_done();
+}
+
+static void *raise_line(void *v)
+{
+	while (!stop) {
+		line(v, 5, 1);
+		sched_yield();
+	}
+	return NULL;
+}
+
+static void *change_route(void *arg)
+{
+	struct routes r = routes();
+	struct vcpu *v = arg;
+	unsigned int i;
+
+	for (i = NEW_FIRST; i <= NEW_LAST; i++) {
+		r.e[0].u.msi.data = LEVEL | i;
+		must(v->vm->fd, KVM_SET_GSI_ROUTING, &r);
+		while (newest != i)
+			sched_yield();
+	}
+	stop = true;
+	return NULL;
+}
+
+static void changing(void)
+{
+	struct vcpu *v = start(VM_SPLIT, guest_takes);
+	unsigned int told = 0;
+
+	if (!device_is_duet())
+		skip("KVM 6.1 tells nobody");
+	spawn(raise_line, v);
+	spawn(change_route, v);
+	while (vcpu_run(v) == KVM_EXIT_IOAPIC_EOI)
+		told++;
+	REQUIRE(ucall_get(v) && ucall_get(v)->cmd == UCALL_DONE);
+	note("%u interrupts, %u EOIs", taken, told);
+	REQUIRE_EQ(told, taken);
+}
+
 /* irqfds on such routes, and KVM_SIGNAL_MSI. */
 static void guest_two(void)
 {
@@ -540,6 +615,7 @@ static const struct test tests[] = {
 	{ "an interrupt that waits is in VCPU_EVENTS and SREGS", waits },
 	{ "EOIs of level-triggered pins are exits, others are not", eois },
 	{ "an EOI after its route has changed", rerouted },
+	{ "an EOI while its route changes", changing },
 	{ "irqfds and KVM_SIGNAL_MSI", irqfds },
 	{ "KVM_CAP_X2APIC_API: 32-bit ids, no broadcast to 0xff", x2apic_api },
 	{ "KVM_SET_BOOT_CPU_ID", boot_cpu },

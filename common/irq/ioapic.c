@@ -70,6 +70,22 @@ void duet_ioapic_refresh(struct duet_irqchip *chip)
 	raw_spin_unlock_irqrestore(&chip->lock, flags);
 }
 
+/**
+ * duet_ioapic_rerouted() - make @routes the chip's
+ *
+ * Whoever finds a pin by them waits for the lock before he raises it; by then
+ * its EOI is known to matter. Context: vm->lock held.
+ */
+void duet_ioapic_rerouted(struct duet_irqchip *chip, struct duet_routes *routes)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&chip->lock, flags);
+	rcu_assign_pointer(chip->routes, routes);
+	update_eoi_vectors(chip);
+	raw_spin_unlock_irqrestore(&chip->lock, flags);
+}
+
 /* Send the interrupt of a pin whose line is up. 1, 0 coalesced, -1 masked. */
 static int service(struct duet_irqchip *chip, u32 pin, bool want_status)
 {

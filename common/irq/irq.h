@@ -248,6 +248,8 @@ void duet_ioapic_get(struct duet_irqchip *chip, struct kvm_ioapic_state *s);
 void duet_ioapic_set(struct duet_irqchip *chip,
 		     const struct kvm_ioapic_state *s);
 void duet_ioapic_refresh(struct duet_irqchip *chip);
+void duet_ioapic_rerouted(struct duet_irqchip *chip,
+			  struct duet_routes *routes);
 void duet_ioapic_eoi(struct duet_vcpu *vcpu, u8 vector, bool level);
 void duet_ioapic_forget(struct duet_vcpu *vcpu);
 
@@ -266,7 +268,8 @@ int duet_gsi_set(struct duet_irqchip *chip, u32 source, u32 gsi, bool level,
 int duet_gsi_of_pin(struct duet_irqchip *chip, bool ioapic, u32 pin);
 
 /* split.c: KVM_CAP_SPLIT_IRQCHIP */
-void duet_split_refresh(struct duet_irqchip *chip);
+void duet_split_expect(struct duet_irqchip *chip,
+		       const struct duet_routes *routes);
 void duet_split_eoi(struct duet_lapic *l, u8 vector, bool level);
 
 /* irqchip.c: pins (bits) that the guest acknowledged; no lock held */

@@ -585,9 +585,10 @@ int duet_reinject_control(struct duet_vm *vm,
 		return -ENXIO;
 	if (atomic_read(&pit->reinject) == !!rc->pit_reinject)
 		return 0;
-	reset_reinject(pit);
 	atomic_set(&pit->reinject, !!rc->pit_reinject);
 	duet_ioapic_refresh(vm->irqchip);
+	/* A tick in between may have had an EOI that nobody waited for. */
+	reset_reinject(pit);
 	return 0;
 }
 

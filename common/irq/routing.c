@@ -202,8 +202,15 @@ static void replace(struct duet_irqchip *chip, struct duet_routes *routes)
 {
 	struct duet_routes *old;
 
-	old = rcu_replace_pointer(chip->routes, routes,
-				  lockdep_is_held(&chip->vm->lock));
+	old = rcu_dereference_protected(chip->routes,
+					lockdep_is_held(&chip->vm->lock));
+	/* Who waits for an EOI is known before an interrupt comes by them. */
+	if (chip->split) {
+		duet_split_expect(chip, routes);
+		rcu_assign_pointer(chip->routes, routes);
+	} else {
+		duet_ioapic_rerouted(chip, routes);
+	}
 	synchronize_srcu_expedited(&chip->srcu);
 	free_routes(old);
 }
@@ -230,10 +237,6 @@ int duet_set_gsi_routing(struct duet_vm *vm,
 	if (IS_ERR(routes))
 		return PTR_ERR(routes);
 	replace(vm->irqchip, routes);
-	if (vm->irqchip->split)
-		duet_split_refresh(vm->irqchip);
-	else
-		duet_ioapic_refresh(vm->irqchip);
 	return 0;
 }
 

@@ -18,19 +18,18 @@ static bool is_level(const struct duet_route *r)
 }
 
 /**
- * duet_split_refresh() - vectors whose EOI may be user space's to know
+ * duet_split_expect() - vectors whose EOI may be user space's to know
+ * @routes: not in use yet: the first of their interrupts comes after this
  *
  * A vector stays one: an interrupt may be in service when its route goes.
- * Context: vm->lock held: the routes have changed.
+ * Context: vm->lock held.
  */
-void duet_split_refresh(struct duet_irqchip *chip)
+void duet_split_expect(struct duet_irqchip *chip,
+		       const struct duet_routes *routes)
 {
 	DECLARE_BITMAP(vectors, 256) = {};
-	const struct duet_routes *routes;
 	u32 i;
 
-	routes = rcu_dereference_protected(chip->routes,
-					   lockdep_is_held(&chip->vm->lock));
 	for (i = 0; i < routes->nr; i++)
 		if (routes->entry[i].gsi < chip->nr_reserved &&
 		    is_level(&routes->entry[i]))
