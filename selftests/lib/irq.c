@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Guests that count their interrupts: see irq.h. Calls vm.c; called by the tests
+ * of interrupts.
+ */
+#include "irq.h"
+
+volatile unsigned int count[256];
+volatile uint64_t last_vector, last_rip;
+
+void guest_count(struct trap *t)
+{
+	count[t->vector]++;
+	last_vector = t->vector;
+	last_rip = t->rip;
+}
+
+struct vcpu *irq_start(unsigned int flags, void (*fn)(void))
+{
+	struct vcpu *v = vcpu_create(vm_create(flags), 0);
+	unsigned int i;
+
+	for (i = 32; i < 256; i++)
+		guest_handlers[i] = guest_count;
+	vcpu_start(v, fn);
+	return v;
+}
+
+void interrupt(struct vcpu *v, unsigned int vec)
+{
+	struct kvm_interrupt irq = { .irq = vec };
+
+	must(v->fd, KVM_INTERRUPT, &irq);
+}
+
+void line(struct vcpu *v, unsigned int irq, unsigned int level)
+{
+	struct kvm_irq_level l = { .irq = irq, .level = level };
+
+	must(v->vm->fd, KVM_IRQ_LINE, &l);
+}

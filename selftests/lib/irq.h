@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What tests of interrupts share: a vCPU whose guest counts each vector that it
+ * takes, and the ioctls that raise one. Calls vm.c.
+ */
+#ifndef SELFTESTS_IRQ_H
+#define SELFTESTS_IRQ_H
+
+#include "guest.h"
+
+/* How often each vector was taken; the last one, and where. */
+extern volatile unsigned int count[256];
+extern volatile uint64_t last_vector, last_rip;
+
+/* A handler that counts and does nothing else: no EOI. */
+void guest_count(struct trap *t);
+
+/* A VM with @flags whose vCPU 0 is to run @fn; vectors from 32 on count. */
+struct vcpu *irq_start(unsigned int flags, void (*fn)(void));
+
+void interrupt(struct vcpu *v, unsigned int vec);	/* KVM_INTERRUPT */
+void line(struct vcpu *v, unsigned int irq, unsigned int level);
+
+#endif
