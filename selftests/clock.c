@@ -295,12 +295,52 @@ static void suspended(void)
 	put("/sys/power/pm_test", "none");
 }
 
+/*
+ * The page of a vCPU that sleeps is brought up to date, too: Linux reads the
+ * clock from the first vCPU's page on all others.
+ */
+static void guest_sleeps(void)
+{
+	wrmsr(MSR_SYSTEM_TIME, (uintptr_t)&clocks[0] | 1);
+	spins = 1;
+	for (;;)
+		asm volatile("cli; hlt");
+}
+
+static void *run_sleeper(void *v)
+{
+	vcpu_run(v);
+	fail("it is awake");
+	return NULL;
+}
+
+static void asleep(void)
+{
+	struct kvm_clock_data clock = { .clock = 1000000000000ull };
+	struct vcpu *v = start(VM_IRQCHIP, guest_sleeps);
+	pthread_t thread;
+	unsigned int i;
+
+	if (!device_is_duet())
+		skip("KVM lets it sleep");
+	pthread_create(&thread, NULL, run_sleeper, v);
+	while (!spins)
+		usleep(1000);
+	usleep(20000);
+	must(v->vm->fd, KVM_SET_CLOCK, &clock);
+	for (i = 0; i < 1000 && clocks[0].ns < clock.clock; i++)
+		usleep(1000);
+	REQUIRE(clocks[0].ns >= clock.clock, "%llu ns",
+		(unsigned long long)clocks[0].ns);
+}
+
 static const struct test tests[] = {
 	{ "KVM_SET_TSC_KHZ: the host's rate, and no other", rates },
 	{ "KVM_VCPU_TSC_OFFSET is what the guest sees, and can be set", offsets },
 	{ "a TSC deadline moves with the offset", deadline },
 	{ "KVM_KVMCLOCK_CTRL tells the guest, once", told },
 	{ "TSC and clock do not go back when the host is suspended", suspended },
+	{ "the clock of a vCPU that sleeps is set as well", asleep },
 };
 
 int main(void)

@@ -9,35 +9,8 @@
 #include <time.h>
 
 #include "apic.h"
+#include "irq.h"
 #include "tap.h"
-
-static volatile unsigned int count[256];
-static volatile uint64_t last_vector, last_rip;
-
-static void guest_count(struct trap *t)
-{
-	count[t->vector]++;
-	last_vector = t->vector;
-	last_rip = t->rip;
-}
-
-static struct vcpu *start(unsigned int flags, void (*fn)(void))
-{
-	struct vcpu *v = vcpu_create(vm_create(flags), 0);
-	unsigned int i;
-
-	for (i = 32; i < 256; i++)
-		guest_handlers[i] = guest_count;
-	vcpu_start(v, fn);
-	return v;
-}
-
-static void interrupt(struct vcpu *v, unsigned int vec)
-{
-	struct kvm_interrupt irq = { .irq = vec };
-
-	must(v->fd, KVM_INTERRUPT, &irq);
-}
 
 /* Without a local APIC in the kernel a lowered CR8 may be an exit. */
 static int run_no_tpr(struct vcpu *v)
@@ -61,7 +34,7 @@ static void guest_open(void)
 
 static void inject(void)
 {
-	struct vcpu *v = start(0, guest_open);
+	struct vcpu *v = irq_start(0, guest_open);
 	unsigned int i;
 
 	for (i = 1; i <= 3; i++) {
@@ -93,7 +66,7 @@ extern const char irq_sti[];
 
 static void window(void)
 {
-	struct vcpu *v = start(0, guest_closed);
+	struct vcpu *v = irq_start(0, guest_closed);
 	struct kvm_regs r;
 	unsigned int i;
 
@@ -126,7 +99,7 @@ static void window(void)
 /* The window is open already: the exit comes before the guest runs. */
 static void window_open(void)
 {
-	struct vcpu *v = start(0, guest_open);
+	struct vcpu *v = irq_start(0, guest_open);
 
 	if (host_is_bochs_svm())
 		skip("this emulator looks for VINTR only after STI and POPF");
@@ -141,7 +114,7 @@ static void window_open(void)
 
 static void bad_interrupts(void)
 {
-	struct vcpu *v = start(0, guest_open), *w = start(VM_IRQCHIP, guest_open);
+	struct vcpu *v = irq_start(0, guest_open), *w = irq_start(VM_IRQCHIP, guest_open);
 	struct kvm_interrupt irq = { .irq = 256 };
 
 	must_fail(v->fd, KVM_INTERRUPT, &irq, EINVAL);
@@ -163,7 +136,7 @@ extern const char irq_hlt[];
 
 static void hlt_exit(void)
 {
-	struct vcpu *v = start(0, guest_halts);
+	struct vcpu *v = irq_start(0, guest_halts);
 	struct kvm_regs r;
 
 	vcpu_expect(v, KVM_EXIT_HLT);
@@ -190,7 +163,7 @@ static void guest_cr8(void)
 
 static void cr8(void)
 {
-	struct vcpu *v = start(0, guest_cr8);
+	struct vcpu *v = irq_start(0, guest_cr8);
 	struct kvm_sregs s;
 
 	REQUIRE_EQ(run_no_tpr(v), KVM_EXIT_IO);
@@ -212,7 +185,7 @@ static void cr8(void)
 /* A queued interrupt that was not delivered yet is part of the state. */
 static void queued(void)
 {
-	struct vcpu *v = start(0, guest_open);
+	struct vcpu *v = irq_start(0, guest_open);
 	struct kvm_vcpu_events e;
 	struct kvm_sregs s;
 
@@ -237,13 +210,6 @@ static void queued(void)
 }
 
 /* With the chips. */
-static void line(struct vcpu *v, unsigned int irq, unsigned int level)
-{
-	struct kvm_irq_level l = { .irq = irq, .level = level };
-
-	must(v->vm->fd, KVM_IRQ_LINE, &l);
-}
-
 static void guest_pic_count(struct trap *t)
 {
 	guest_count(t);
@@ -268,7 +234,7 @@ static void guest_pic(void)
 
 static void pic(void)
 {
-	struct vcpu *v = start(VM_IRQCHIP, guest_pic);
+	struct vcpu *v = irq_start(VM_IRQCHIP, guest_pic);
 
 	expect_sync(v, 1);
 	line(v, 4, 1);
@@ -313,7 +279,7 @@ static void guest_pic_mask(void)
 
 static void pic_mask(void)
 {
-	struct vcpu *v = start(VM_IRQCHIP, guest_pic_mask);
+	struct vcpu *v = irq_start(VM_IRQCHIP, guest_pic_mask);
 
 	expect_sync(v, 1);
 	line(v, 4, 1);
@@ -358,7 +324,7 @@ static void guest_ioapic(void)
 
 static void ioapic(void)
 {
-	struct vcpu *v = start(VM_IRQCHIP, guest_ioapic);
+	struct vcpu *v = irq_start(VM_IRQCHIP, guest_ioapic);
 	struct kvm_irq_level status = { .irq = 5, .level = 1 };
 
 	expect_sync(v, 1);
@@ -422,7 +388,7 @@ static void *wake(void *v)
 
 static void wake_hlt(void)
 {
-	struct vcpu *v = start(VM_IRQCHIP, guest_sleeps);
+	struct vcpu *v = irq_start(VM_IRQCHIP, guest_sleeps);
 	pthread_t thread;
 
 	expect_sync(v, 1);
@@ -470,7 +436,7 @@ static void pit_by(bool ioapic)
 	uint64_t t;
 
 	by_ioapic = ioapic;
-	v = start(VM_PIT, guest_pit);
+	v = irq_start(VM_PIT, guest_pit);
 	expect_sync(v, 1);
 	t = now_us();
 	expect_done(v);
@@ -516,7 +482,7 @@ static void guest_pit_read(void)
 static void pit_read(void)
 {
 	struct kvm_pit_config config = { .flags = KVM_PIT_SPEAKER_DUMMY };
-	struct vcpu *v = start(VM_PIT, guest_pit_read);
+	struct vcpu *v = irq_start(VM_PIT, guest_pit_read);
 	struct vm *vm;
 
 	/* Without the flag port 0x61 is user space's. */
@@ -565,7 +531,7 @@ static void routing(void)
 		.e[1] = { .gsi = 41, .type = KVM_IRQ_ROUTING_MSI,
 			  .u.msi = { .address_lo = 0xfee00000, .data = 0x66 } },
 	};
-	struct vcpu *v = start(VM_IRQCHIP, guest_routes);
+	struct vcpu *v = irq_start(VM_IRQCHIP, guest_routes);
 
 	expect_sync(v, 1);
 	must(v->vm->fd, KVM_SET_GSI_ROUTING, &r);
@@ -601,6 +567,62 @@ static void routing(void)
 	REQUIRE_EQ(count[0x45], 2);
 }
 
+/*
+ * The RTC's interrupt, whose status somebody asks for, is coalesced until the
+ * guest has written EOI; a local APIC that lost its state owes none.
+ */
+static void guest_rtc_taken(struct trap *t)
+{
+	guest_count(t);
+	guest_sync(count[t->vector] + 10);
+	apic_eoi();
+}
+
+static void guest_rtc(void)
+{
+	guest_handlers[0x48] = guest_rtc_taken;
+	apic_enable();
+	pic_init(0x20, 0xffff);
+	ioapic_route(8, 0x48);
+	sti();
+	guest_sync(1);
+	guest_sync(2);
+	guest_done();
+}
+
+static int rtc(struct vcpu *v)
+{
+	struct kvm_irq_level up = { .irq = 8, .level = 1 }, down = { .irq = 8 };
+
+	must(v->vm->fd, KVM_IRQ_LINE_STATUS, &up);
+	must(v->vm->fd, KVM_IRQ_LINE_STATUS, &down);
+	return up.status;	/* in the place of the irq */
+}
+
+static void coalesced(void)
+{
+	struct vcpu *v = irq_start(VM_IRQCHIP, guest_rtc);
+	struct kvm_lapic_state l;
+
+	expect_sync(v, 1);
+	REQUIRE_EQ(rtc(v), 1);
+	REQUIRE_EQ(rtc(v), 0);
+	expect_sync(v, 11);
+	REQUIRE_EQ(rtc(v), 0);
+	expect_sync(v, 2);
+	REQUIRE_EQ(count[0x48], 1);
+	REQUIRE_EQ(rtc(v), 1);
+	expect_sync(v, 12);
+	REQUIRE_EQ(rtc(v), 0);
+	must(v->fd, KVM_GET_LAPIC, &l);
+	memset(l.regs + APIC_ISR, 0, 0x80);
+	must(v->fd, KVM_SET_LAPIC, &l);
+	REQUIRE_EQ(rtc(v), 1);
+	expect_sync(v, 13);
+	expect_done(v);
+	REQUIRE_EQ(count[0x48], 3);
+}
+
 static const struct test tests[] = {
 	{ "KVM_INTERRUPT into an open guest", inject },
 	{ "request_interrupt_window: the exit at the right moment", window },
@@ -617,6 +639,7 @@ static const struct test tests[] = {
 	{ "PIT ticks through the PIC and through the IOAPIC", pit },
 	{ "PIT: latch, read-back, speaker port", pit_read },
 	{ "GSI routing: wires, MSI, refusals", routing },
+	{ "the RTC's interrupt is coalesced until its EOI", coalesced },
 };
 
 int main(void)

@@ -27,6 +27,8 @@ static void cycle(unsigned int flags)
 	struct vm *vm = vm_create(flags);
 	struct vcpu *v = vcpu_create(vm, 0);
 
+	close(must(vm->fd, KVM_GET_STATS_FD, 0));
+	close(must(v->fd, KVM_GET_STATS_FD, 0));
 	vcpu_start(v, guest_touch);
 	expect_done(v);
 	vm_destroy(vm, v);

@@ -537,6 +537,71 @@ static void dirty_log(void)
 	must_fail(v->vm->fd, KVM_GET_DIRTY_LOG, &log, ENOENT);
 }
 
+static uint64_t dirty(struct vcpu *v)
+{
+	uint64_t bitmap[1] = { ~0ull };
+	struct kvm_dirty_log log = { .slot = SLOT, .dirty_bitmap = bitmap };
+
+	must(v->vm->fd, KVM_GET_DIRTY_LOG, &log);
+	return bitmap[0];
+}
+
+/* What the host writes for the guest: an INS into the slot. */
+static void guest_ins(void)
+{
+	uint64_t at;
+
+	for (;;) {
+		at = access_at;
+		asm volatile("insb" : "+D" (at) : "d" (0x99) : "memory");
+		guest_sync(0);
+	}
+}
+
+static void dirty_log_switched(void)
+{
+	struct kvm_dirty_log bad = { .slot = SLOT, .dirty_bitmap = (void *)8 };
+	struct vcpu *v = create(guest_access);
+	char *mem = mem_alloc(4 * HUGE, HUGE);
+
+	/* On over pages that are writable already, small and large ones. */
+	madvise(mem, 4 * HUGE, MADV_HUGEPAGE);
+	mem[0] = 1;
+	slot_set(v->vm, SLOT, 0, GPA, 64 * PAGE, mem);
+	guest_write(v, GPA, 1);
+	guest_write(v, GPA + 7 * PAGE, 1);
+	slot_set(v->vm, SLOT, KVM_MEM_LOG_DIRTY_PAGES, GPA, 64 * PAGE, mem);
+	REQUIRE_EQ(dirty(v), 0);
+	guest_write(v, GPA + 7 * PAGE, 1);
+	guest_write(v, GPA + 63 * PAGE, 1);
+	if (device_is_duet())	/* KVM loses what it could not copy */
+		must_fail(v->vm->fd, KVM_GET_DIRTY_LOG, &bad, EFAULT);
+	REQUIRE_EQ(dirty(v), 1ull << 7 | 1ull << 63);
+	REQUIRE_EQ(dirty(v), 0);
+	guest_write(v, GPA + 8 * PAGE, 1);
+	/* Off, and on again: a new log. */
+	slot_set(v->vm, SLOT, 0, GPA, 64 * PAGE, mem);
+	must_fail(v->vm->fd, KVM_GET_DIRTY_LOG, &bad, ENOENT);
+	guest_write(v, GPA + 9 * PAGE, 1);
+	slot_set(v->vm, SLOT, KVM_MEM_LOG_DIRTY_PAGES, GPA, 64 * PAGE, mem);
+	REQUIRE_EQ(dirty(v), 0);
+	guest_write(v, GPA + 9 * PAGE, 1);
+	/* It stays when the slot moves. */
+	slot_set(v->vm, SLOT, KVM_MEM_LOG_DIRTY_PAGES, GPA2, 64 * PAGE, mem);
+	guest_write(v, GPA2 + 10 * PAGE, 1);
+	REQUIRE_EQ(dirty(v) & 1ull << 10, 1ull << 10);
+
+	v = create(guest_ins);
+	slot_set(v->vm, SLOT, KVM_MEM_LOG_DIRTY_PAGES, GPA, 64 * PAGE, mem);
+	access_at = GPA + 12 * PAGE;
+	vcpu_expect(v, KVM_EXIT_IO);
+	expect_sync(v, 0);
+	REQUIRE_EQ(dirty(v), 1ull << 12);
+	vcpu_expect(v, KVM_EXIT_IO);
+	expect_sync(v, 0);
+	REQUIRE_EQ(dirty(v), 1ull << 12);
+}
+
 static const struct test tests[] = {
 	{ "a slot is memory from its creation to its deletion", create_delete },
 	{ "a moved slot is at its new place only", move },
@@ -559,6 +624,8 @@ static const struct test tests[] = {
 	{ "30 slots in any order", many },
 	{ "an access half in memory, half outside", straddle },
 	{ "dirty log, if it is offered", dirty_log },
+	{ "dirty log: on and off under a guest, moved, the host's writes",
+	  dirty_log_switched },
 };
 
 int main(void)

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/wait.h>
 
 #include "guest.h"
 #include "pace.h"
@@ -181,6 +182,28 @@ static void signal_mask_bad(void)
 	must_fail(v->fd, KVM_SET_SIGNAL_MASK, 8, EFAULT);
 }
 
+/* SIGKILL is none of those that a mask can hold back. */
+static void killed_masked(void)
+{
+	struct mask m = { .head.len = 8 };
+	struct vcpu *v;
+	int status;
+	pid_t pid;
+
+	memset(m.bits, 0xff, sizeof(m.bits));
+	pid = fork();
+	if (!pid) {
+		v = start(0, guest_spin);
+		must(v->fd, KVM_SET_SIGNAL_MASK, &m);
+		vcpu_run(v);
+		_exit(1);
+	}
+	sleep_ms(50);
+	REQUIRE(!kill(pid, SIGKILL));
+	REQUIRE_EQ(waitpid(pid, &status, 0), pid);
+	REQUIRE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
 /* Many kicks by another thread; each has to end one KVM_RUN. */
 static pthread_t runner;
 static volatile unsigned int returned;
@@ -279,6 +302,7 @@ static const struct test tests[] = {
 	{ "200 kicks of a halted guest", kicks_halt },
 	{ "200 kicks of a guest that exits all the time", kicks_exits },
 	{ "signals neither lose nor repeat an I/O exit", exits_counted },
+	{ "no mask of KVM_SET_SIGNAL_MASK holds SIGKILL back", killed_masked },
 };
 
 int main(void)

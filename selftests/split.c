@@ -6,23 +6,19 @@
  * for, and of no other. KVM_CAP_X2APIC_API and the boot CPU's id do what the
  * API says.
  */
+#include <errno.h>
 #include <sched.h>
 #include <sys/eventfd.h>
 
 #include "apic.h"
+#include "irq.h"
 #include "tap.h"
 #include "threads.h"
 
 #define LEVEL	(1u << 15)	/* of an MSI's data */
 #define X2(reg)	(0x800 + (reg) / 16)
 
-static volatile unsigned int count[256];
 static volatile bool strict;
-
-static void guest_count(struct trap *t)
-{
-	count[t->vector]++;
-}
 
 static void guest_eoi(struct trap *t)
 {
@@ -34,31 +30,6 @@ static void guest_eoi_x2(struct trap *t)
 {
 	count[t->vector]++;
 	wrmsr(X2(APIC_EOI), 0);
-}
-
-static struct vcpu *start(unsigned int flags, void (*fn)(void))
-{
-	struct vcpu *v = vcpu_create(vm_create(flags), 0);
-	unsigned int i;
-
-	for (i = 32; i < 256; i++)
-		guest_handlers[i] = guest_count;
-	vcpu_start(v, fn);
-	return v;
-}
-
-static void interrupt(struct vcpu *v, unsigned int vec)
-{
-	struct kvm_interrupt irq = { .irq = vec };
-
-	must(v->fd, KVM_INTERRUPT, &irq);
-}
-
-static void line(struct vcpu *v, unsigned int irq, unsigned int level)
-{
-	struct kvm_irq_level l = { .irq = irq, .level = level };
-
-	must(v->vm->fd, KVM_IRQ_LINE, &l);
 }
 
 /* GSIs 5 (level), 6 (edge) and 30 (level, no pin) to APIC 0. */
@@ -133,9 +104,9 @@ static void errors(void)
 	must_fail(v->fd, KVM_INTERRUPT, &irq, EINVAL);
 	expect_done(v);
 
-	v = start(VM_IRQCHIP, guest_nothing);
+	v = irq_start(VM_IRQCHIP, guest_nothing);
 	must_fail(v->vm->fd, KVM_ENABLE_CAP, &cap, EEXIST);
-	v = start(0, guest_nothing);	/* too late */
+	v = irq_start(0, guest_nothing);	/* too late */
 	must_fail(v->vm->fd, KVM_ENABLE_CAP, &cap, EEXIST);
 }
 
@@ -154,7 +125,7 @@ static void guest_touches(void)
 static void touches(void)
 {
 	static const uint16_t ports[] = { 0x20, 0xa1, 0x4d0, 0x43 };
-	struct vcpu *v = start(VM_SPLIT, guest_touches);
+	struct vcpu *v = irq_start(VM_SPLIT, guest_touches);
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(ports); i++) {
@@ -201,7 +172,7 @@ static void guest_extint(void)
 
 static void extint(void)
 {
-	struct vcpu *v = start(VM_SPLIT, guest_extint);
+	struct vcpu *v = irq_start(VM_SPLIT, guest_extint);
 
 	strict = device_is_duet();
 	expect_sync(v, 1);
@@ -247,7 +218,7 @@ static void guest_window(void)
 
 static void window(void)
 {
-	struct vcpu *v = start(VM_SPLIT, guest_window);
+	struct vcpu *v = irq_start(VM_SPLIT, guest_window);
 
 	expect_sync(v, 1);
 	REQUIRE_EQ(v->run->ready_for_interrupt_injection, 0);
@@ -285,7 +256,7 @@ static void guest_waits(void)
 
 static void waits(void)
 {
-	struct vcpu *v = start(VM_SPLIT, guest_waits);
+	struct vcpu *v = irq_start(VM_SPLIT, guest_waits);
 	struct kvm_vcpu_events e;
 	struct kvm_sregs s;
 
@@ -334,7 +305,7 @@ static void expect_eoi(struct vcpu *v, unsigned int vector)
 
 static void eois(void)
 {
-	struct vcpu *v = start(VM_SPLIT, guest_eois);
+	struct vcpu *v = irq_start(VM_SPLIT, guest_eois);
 	struct kvm_cpuid2 *c = supported_cpuid(v->vm->kvm);
 	struct routes r = routes();
 
@@ -383,7 +354,7 @@ static void guest_rerouted(void)
 
 static void rerouted(void)
 {
-	struct vcpu *v = start(VM_SPLIT, guest_rerouted);
+	struct vcpu *v = irq_start(VM_SPLIT, guest_rerouted);
 	struct routes r = routes();
 
 	if (!device_is_duet())
@@ -457,7 +428,7 @@ static void *change_route(void *arg)
 
 static void changing(void)
 {
-	struct vcpu *v = start(VM_SPLIT, guest_takes);
+	struct vcpu *v = irq_start(VM_SPLIT, guest_takes);
 	unsigned int told = 0;
 
 	if (!device_is_duet())
@@ -469,6 +440,49 @@ static void changing(void)
 	REQUIRE(ucall_get(v) && ucall_get(v)->cmd == UCALL_DONE);
 	note("%u interrupts, %u EOIs", taken, told);
 	REQUIRE_EQ(told, taken);
+}
+
+/*
+ * An EOI in an instruction that user space completes is told before a signal:
+ * it has no place in any state that could be saved.
+ */
+#define DEVICE	0xd0000000ul
+
+static void guest_moves(struct trap *t)
+{
+	uint64_t from = DEVICE, to = APIC_BASE + APIC_EOI;
+
+	count[t->vector]++;
+	asm volatile("movsl" : "+S" (from), "+D" (to) : : "memory");
+}
+
+static void guest_eoi_by_move(void)
+{
+	guest_handlers[0x45] = guest_moves;
+	apic_enable();
+	sti();
+	guest_sync(1);
+	guest_done();
+}
+
+static void before_signals(void)
+{
+	struct vcpu *v = irq_start(VM_SPLIT, guest_eoi_by_move);
+	struct routes r = routes();
+
+	if (!device_is_duet())
+		skip("KVM tells it after the signal");
+	must(v->vm->fd, KVM_SET_GSI_ROUTING, &r);
+	expect_sync(v, 1);
+	line(v, 5, 1);
+	vcpu_expect(v, KVM_EXIT_MMIO);
+	REQUIRE_EQ(v->run->mmio.phys_addr, DEVICE);
+	memset(v->run->mmio.data, 0, 8);
+	v->run->immediate_exit = 1;
+	expect_eoi(v, 0x45);
+	REQUIRE_EQ(vcpu_run(v), -EINTR);
+	v->run->immediate_exit = 0;
+	expect_done(v);
 }
 
 /* irqfds on such routes, and KVM_SIGNAL_MSI. */
@@ -485,7 +499,7 @@ static void guest_two(void)
 
 static void irqfds(void)
 {
-	struct vcpu *v = start(VM_SPLIT, guest_two);
+	struct vcpu *v = irq_start(VM_SPLIT, guest_two);
 	struct kvm_msi msi = { .address_lo = 0xfee00000, .data = 0x46 };
 	struct kvm_irqfd fd = { .gsi = 6 };
 	struct routes r = routes();
@@ -575,7 +589,7 @@ static void x2apic_api(void)
 	*(uint32_t *)(l.regs + APIC_ID) = 1u << 24;
 	must_fail(v->fd, KVM_SET_LAPIC, &l, EINVAL);
 	/* The quirk's end is not for xAPIC mode. */
-	w = start(VM_SPLIT, guest_two);
+	w = irq_start(VM_SPLIT, guest_two);
 	must(w->vm->fd, KVM_ENABLE_CAP, &cap);
 	expect_sync(w, 1);
 	count[0x46] = 0;
@@ -619,6 +633,8 @@ static const struct test tests[] = {
 	{ "irqfds and KVM_SIGNAL_MSI", irqfds },
 	{ "KVM_CAP_X2APIC_API: 32-bit ids, no broadcast to 0xff", x2apic_api },
 	{ "KVM_SET_BOOT_CPU_ID", boot_cpu },
+	{ "an EOI in a completed instruction is told before a signal",
+	  before_signals },
 };
 
 int main(void)
