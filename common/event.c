@@ -362,5 +362,5 @@ void duet_inject_events(struct duet_vcpu *vcpu)
 		duet_ops->set_window(vcpu, DUET_WINDOW_INTR, true);
 
 	duet_ops->set_tpr(vcpu, duet_get_cr8(vcpu), duet_irq_highest(vcpu));
-	duet_pv_eoi_offer(vcpu);
+	duet_lapic_lend(vcpu);
 }

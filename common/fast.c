@@ -93,14 +93,14 @@ static noinline bool fast_window(struct duet_vcpu *vcpu)
 /*
  * Nothing is to be done but to look for interrupts: the one that this exit
  * raised or let through goes in with the next entry of this loop, as it would
- * from duet_enter(). Not while a PV EOI is due (the local APIC is behind), nor
+ * from duet_enter(). Not while the local APIC is lent (it is behind), nor
  * where user space may want to hear of an EOI or a window. What is rarer than
  * an interrupt the run loop sees to.
  */
 static noinline bool fast_events(struct duet_vcpu *vcpu)
 {
 	if (atomic_read(&vcpu->requests) != DUET_REQ_EVENT ||
-	    !vcpu->vm->has_pic || vcpu->pv_eoi ||
+	    !vcpu->vm->has_pic || vcpu->lapic_lent ||
 	    duet_lapic_has_events(vcpu) || duet_event_waits(vcpu))
 		return false;
 	atomic_andnot(DUET_REQ_EVENT, &vcpu->requests);

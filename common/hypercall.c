@@ -40,7 +40,9 @@ long duet_hypercall(struct duet_vcpu *vcpu, bool wide)
 
 	switch (duet_hypercall_arg(vcpu, DUET_RAX, wide)) {
 	case KVM_HC_VAPIC_POLL_IRQ:
-		return 0;	/* that it was an exit is all that is asked */
+		/* asked for what an exit does: to look at its TPR */
+		duet_request_self(vcpu, DUET_REQ_EVENT);
+		return 0;
 	case KVM_HC_KICK_CPU:
 		if (!(offered & BIT(KVM_FEATURE_PV_UNHALT)))
 			break;

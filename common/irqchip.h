@@ -111,7 +111,7 @@ int duet_lapic_msr_write(struct duet_vcpu *vcpu, u32 index, u64 value);
  * duet_lapic_mmio_waits() - is this access not for the backend's loop?
  *
  * An IPI to many has to visit all vCPUs: not with interrupts off. A register
- * that is read while a PV EOI is due is not what it will be.
+ * that is read while the local APIC is lent is not what it will be.
  */
 bool duet_lapic_mmio_waits(struct duet_vcpu *vcpu, gpa_t gpa, u32 value,
 			   bool write);
@@ -155,10 +155,10 @@ int duet_extint_waits(struct duet_vcpu *vcpu);
 /** duet_extint_drop() - user space takes it back */
 void duet_extint_drop(struct duet_vcpu *vcpu);
 /**
- * duet_eoi_exit() - an EOI is user space's to know: fill vcpu->run and clear
- * DUET_REQ_EOI; true if so
+ * duet_lapic_exit() - an EOI or an access to the TPR is user space's to know:
+ * fill vcpu->run and clear the request; true if so
  */
-bool duet_eoi_exit(struct duet_vcpu *vcpu);
+bool duet_lapic_exit(struct duet_vcpu *vcpu);
 
 /**
  * duet_lapic_sync_tpr() - CR8 may have changed in the guest without an exit
@@ -181,16 +181,23 @@ long duet_lapic_pv_ipi(struct duet_vcpu *vcpu, u64 low, u64 high, u32 first,
 		       u32 icr, bool wide);
 
 /**
- * duet_pv_eoi_offer() - let the guest end its interrupt without an exit
- * Context: vCPU thread, right before an entry; interrupts may be off.
+ * duet_lapic_lend() - the guest may change its local APIC without an exit
+ *
+ * An interrupt is ended (PV EOI), or the TPR written (KVM_CAP_VAPIC), in the guest's
+ * memory. Context: vCPU thread, right before an entry; interrupts may be off.
  */
-void duet_pv_eoi_offer(struct duet_vcpu *vcpu);
+void duet_lapic_lend(struct duet_vcpu *vcpu);
 /**
- * duet_pv_eoi_sync() - vcpu->pv_eoi: has it? and take the offer back
+ * duet_lapic_take_back() - vcpu->lapic_lent: what has it changed?
  * Context: vCPU thread, after the backend's loop, before anything looks at the
  * local APIC; may sleep.
  */
-void duet_pv_eoi_sync(struct duet_vcpu *vcpu);
+void duet_lapic_take_back(struct duet_vcpu *vcpu);
+/**
+ * duet_vapic_set() - KVM_SET_VAPIC_ADDR: where the guest has its TPR, 0 for
+ * nowhere; EINVAL. Off after a reset of the vCPU. Context: vcpu->mutex.
+ */
+int duet_vapic_set(struct duet_vcpu *vcpu, gpa_t gpa);
 /** duet_pv_eoi_enable() - MSR_KVM_PV_EOI_EN: 0 or 1 (#GP); may sleep */
 int duet_pv_eoi_enable(struct duet_vcpu *vcpu, u64 value);
 

@@ -39,8 +39,9 @@ struct duet_emulator;
 #define DUET_REQ_CLOCK		BIT(6)	/* duet_clock_update() */
 #define DUET_REQ_KICK		BIT(7)	/* just leave guest mode */
 #define DUET_REQ_DEAD		BIT(8)	/* the VM is bugged */
-#define DUET_REQ_EOI		BIT(9)	/* duet_eoi_exit() */
+#define DUET_REQ_EOI		BIT(9)	/* duet_lapic_exit() */
 #define DUET_REQ_STEAL		BIT(10)	/* duet_steal_update() */
+#define DUET_REQ_TPR		BIT(11)	/* duet_lapic_exit() */
 
 /* vcpu->mode, see duet_request() */
 enum duet_mode {
@@ -89,7 +90,9 @@ struct duet_vcpu {
 	int mode;				/* i: enum duet_mode */
 	int cpu;				/* loaded on, -1 if nowhere */
 	u8 outcome;				/* V: enum duet_outcome */
-	bool pv_eoi;				/* V: duet_pv_eoi_sync() is due */
+	bool lapic_lent;			/* V: duet_lapic_take_back() is due */
+	bool pv_eoi;				/* V: lent for it */
+	bool reports_tpr;			/* V: KVM_TPR_ACCESS_REPORTING */
 	hpa_t root;				/* V: pager's root table */
 	u64 tsc_offset;				/* V: guest TSC = host TSC + this */
 	struct duet_exit exit;			/* V */

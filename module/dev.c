@@ -19,6 +19,7 @@ int duet_check_extension(struct duet_vm *vm, long cap)
 	switch (cap) {
 	case KVM_CAP_IRQCHIP:
 	case KVM_CAP_SPLIT_IRQCHIP:
+	case KVM_CAP_VAPIC:
 	case KVM_CAP_HLT:
 	case KVM_CAP_HALT_POLL:
 	case KVM_CAP_USER_MEMORY:

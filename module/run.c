@@ -158,8 +158,8 @@ out:
 	duet_leave_guest_mode(vcpu);
 	local_irq_enable();
 	preempt_enable();
-	if (unlikely(vcpu->pv_eoi))
-		duet_pv_eoi_sync(vcpu);
+	if (unlikely(vcpu->lapic_lent))
+		duet_lapic_take_back(vcpu);
 	return 1;
 }
 
@@ -234,7 +234,7 @@ static int duet_run_loop(struct duet_vcpu *vcpu)
 
 		if (vcpu->lapic && unlikely(duet_lapic_has_events(vcpu)))
 			duet_lapic_accept_events(vcpu);
-		if (unlikely(duet_eoi_exit(vcpu)))
+		if (unlikely(duet_lapic_exit(vcpu)))
 			return 0;
 		if (unlikely(duet_window_open(vcpu))) {
 			vcpu->run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
@@ -274,7 +274,7 @@ static int duet_before_run(struct duet_vcpu *vcpu)
 			return r;
 	}
 	/* It has no place in what is saved: no return leaves it behind. */
-	if (unlikely(duet_eoi_exit(vcpu)))
+	if (unlikely(duet_lapic_exit(vcpu)))
 		return 0;
 	if (duet_immediate_exit(run)) {
 		run->exit_reason = KVM_EXIT_INTR;

@@ -314,6 +314,24 @@ static long vcpu_interrupt(void *object, void *data)
 	return 0;
 }
 
+static long vcpu_set_vapic(void *object, void *data)
+{
+	const struct kvm_vapic_addr *va = data;
+
+	return duet_vapic_set(object, va->vapic_addr);
+}
+
+static long vcpu_report_tpr(void *object, void *data)
+{
+	const struct kvm_tpr_access_ctl *ctl = data;
+	struct duet_vcpu *vcpu = object;
+
+	if (ctl->flags)
+		return -EINVAL;
+	vcpu->reports_tpr = ctl->enabled;
+	return 0;
+}
+
 static long vcpu_nmi(void *object, void *arg)
 {
 	struct duet_vcpu *vcpu = object;
@@ -469,6 +487,8 @@ static const struct duet_ioctl duet_vcpu_ioctls[] = {
 	RAW(KVM_SET_CPUID2, VCPU_LOADED, vcpu_set_cpuid2),
 	ROW(KVM_GET_LAPIC, VCPU_LOADED, vcpu_get_lapic),
 	ROW(KVM_SET_LAPIC, VCPU_LOADED, vcpu_set_lapic),
+	ROW(KVM_SET_VAPIC_ADDR, VCPU, vcpu_set_vapic),
+	ROW(KVM_TPR_ACCESS_REPORTING, VCPU, vcpu_report_tpr),
 	ROW(KVM_INTERRUPT, VCPU, vcpu_interrupt),
 	RAW(KVM_NMI, NONE, vcpu_nmi),
 	RAW(KVM_SET_SIGNAL_MASK, VCPU, vcpu_set_signal_mask),

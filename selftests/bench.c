@@ -28,7 +28,6 @@
 #define MAX_SAMPLES	101
 
 static volatile uint64_t iterations, delta;
-static volatile bool on_amd;
 static uint64_t loop_cost;	/* milli-units per iteration */
 
 #define GUEST_LOOP(name, setup, body)					\
@@ -458,7 +457,7 @@ static void measure(const struct row *row, uint64_t *result)
 		less = result[opt.samples / 2];
 	}
 
-	if (fn == guest_vmcall && on_amd)
+	if (fn == guest_vmcall && on_amd())
 		fn = guest_vmmcall;
 	if (fn)
 		v = create(fn);
@@ -611,15 +610,12 @@ int main(int argc, char **argv)
 {
 	static const struct row empty = { .name = "empty", .guest = guest_empty };
 	static uint64_t result[MAX_SAMPLES];
-	uint32_t id[4];
 	int first = parse(argc, argv);
 	unsigned int i;
 
 	opt.hypervisor = device_is_duet() ? "duet" : "kvm";
 	if (!opt.pager)
 		opt.pager = default_pager();
-	cpuid(0, 0, id);
-	on_amd = id[2] == 0x444d4163 || id[2] == 0x656e6975;	/* ..cAMD, Hygon */
 	null_fd = open("/dev/null", O_RDWR);
 	event_fd = eventfd(0, EFD_NONBLOCK);
 	if (opt.header)

@@ -138,9 +138,13 @@ struct duet_lapic {
 	bool accepts_pic;		/* V: LVT0 is ExtINT, or APIC is off */
 	u8 mode;			/* V: enum duet_apic_mode */
 	u8 eoi_vector;			/* V: of DUET_REQ_EOI */
+	bool tpr_write;			/* V: of DUET_REQ_TPR; so is tpr_rip */
+	bool vapic_stale;		/* V: the registers are newer than its word */
 	s16 extint;			/* V: KVM_INTERRUPT's, -1 for none */
 	u8 ppr;				/* V */
 	s16 isr_highest;		/* V: -1 for none */
+	gpa_t vapic;			/* V: KVM_SET_VAPIC_ADDR's, 0 for none */
+	u64 tpr_rip;			/* V */
 	atomic_t events;		/* a: DUET_APIC_INIT, DUET_APIC_SIPI */
 	atomic_t errors;		/* a: ESR bits since its last write */
 
@@ -271,6 +275,18 @@ int duet_gsi_of_pin(struct duet_irqchip *chip, bool ioapic, u32 pin);
 void duet_split_expect(struct duet_irqchip *chip,
 		       const struct duet_routes *routes);
 void duet_split_eoi(struct duet_lapic *l, u8 vector, bool level);
+void duet_split_eoi_exit(struct duet_vcpu *vcpu);
+
+/* pv_eoi.c. Context: the vCPU's thread; _sync may sleep. */
+void duet_pv_eoi_offer(struct duet_vcpu *vcpu);
+void duet_pv_eoi_sync(struct duet_vcpu *vcpu);
+
+/* vapic.c. Context: the vCPU's thread; _sync may sleep. */
+void duet_vapic_stale(struct duet_lapic *l);
+void duet_vapic_publish(struct duet_vcpu *vcpu);
+void duet_vapic_sync(struct duet_vcpu *vcpu);
+void duet_report_tpr(struct duet_vcpu *vcpu, bool write);
+void duet_tpr_exit(struct duet_vcpu *vcpu);
 
 /* irqchip.c: pins (bits) that the guest acknowledged; no lock held */
 void duet_irq_acked(struct duet_irqchip *chip, bool ioapic, u32 pins);

@@ -7,6 +7,7 @@
  */
 #include <linux/errno.h>
 #include <linux/kvm.h>
+#include <linux/kvm_para.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <asm/msr-index.h>
@@ -78,6 +79,7 @@ void duet_lapic_set_tpr(struct duet_lapic *l, u8 tpr)
 	update_ppr(l);
 	if ((old ^ tpr) & 0xf0)
 		duet_request_self(l->vcpu, DUET_REQ_EVENT);
+	duet_vapic_stale(l);
 }
 
 /**
@@ -104,6 +106,8 @@ void duet_lapic_eoi(struct duet_lapic *l)
 			duet_ioapic_eoi(l->vcpu, vector, level);
 	}
 	priority_changed(l);
+	if (l->vapic)	/* the class in service is in the guest's word */
+		duet_request_self(l->vcpu, DUET_REQ_EVENT);
 }
 
 /**
@@ -216,6 +220,7 @@ void duet_lapic_sync_tpr(struct duet_vcpu *vcpu, u8 cr8)
 		return;
 	duet_lapic_put(l, APIC_TASKPRI, cr8 << 4);
 	priority_changed(l);
+	duet_vapic_stale(l);
 }
 
 u8 duet_get_cr8(struct duet_vcpu *vcpu)
@@ -353,10 +358,49 @@ void duet_lapic_reset(struct duet_vcpu *vcpu, bool init)
 	}
 	atomic_set(&l->errors, 0);
 	vcpu->msrs.kvm_pv_eoi = 0;
+	l->vapic = 0;
 	l->extint = -1;
 	duet_lapic_reset_regs(l);
 	duet_lapic_refresh(l);
 	duet_ioapic_forget(vcpu);
+}
+
+/* --- what the guest and user space share in it --- */
+
+void duet_lapic_lend(struct duet_vcpu *vcpu)
+{
+	const struct duet_lapic *l = vcpu->lapic;
+
+	if (!l)
+		return;
+	if (vcpu->msrs.kvm_pv_eoi & KVM_MSR_ENABLED)
+		duet_pv_eoi_offer(vcpu);
+	if (unlikely(l->vapic))
+		duet_vapic_publish(vcpu);
+}
+
+void duet_lapic_take_back(struct duet_vcpu *vcpu)
+{
+	bool vapic = vcpu->lapic->vapic;
+
+	vcpu->lapic_lent = vapic;
+	if (vcpu->pv_eoi)
+		duet_pv_eoi_sync(vcpu);
+	if (vapic)
+		duet_vapic_sync(vcpu);
+}
+
+bool duet_lapic_exit(struct duet_vcpu *vcpu)
+{
+	int req = atomic_read(&vcpu->requests) & (DUET_REQ_EOI | DUET_REQ_TPR);
+
+	if (likely(!req))
+		return false;
+	if (req & DUET_REQ_EOI)
+		duet_split_eoi_exit(vcpu);
+	else
+		duet_tpr_exit(vcpu);
+	return true;
 }
 
 /* --- life --- */
@@ -433,6 +477,7 @@ int duet_lapic_set(struct duet_vcpu *vcpu, const struct kvm_lapic_state *s)
 	duet_lapic_timer_divide(l);
 	duet_lapic_timer_start(l, count);
 	duet_lapic_refresh(l);
+	duet_vapic_stale(l);
 	duet_ioapic_forget(vcpu);
 	return 0;
 }

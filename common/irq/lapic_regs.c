@@ -238,8 +238,8 @@ bool duet_lapic_mmio_waits(struct duet_vcpu *vcpu, gpa_t gpa, u32 value,
 	if (!l)
 		return false;
 	/* The bits of the base do not matter: a false yes costs time only. */
-	if (!write)	/* ISR, PPR: duet_pv_eoi_sync() comes first */
-		return vcpu->pv_eoi && !((gpa ^ vcpu->msrs.apic_base) &
+	if (!write)	/* ISR, PPR, TPR: duet_lapic_take_back() comes first */
+		return vcpu->lapic_lent && !((gpa ^ vcpu->msrs.apic_base) &
 					 GENMASK_ULL(51, 12));
 	return (gpa & ~PAGE_MASK) == APIC_ICR &&
 	       !icr_is_quick(value, duet_lapic_reg(l, APIC_ICR2) >> 24 == 0xff);
@@ -263,6 +263,8 @@ bool duet_lapic_mmio(struct duet_vcpu *vcpu, gpa_t gpa, int len, void *data,
 			memset(data, 0xff, len);
 		return true;
 	}
+	if (offset == APIC_TASKPRI)
+		duet_report_tpr(vcpu, write);
 	if (!write) {
 		mmio_read(l, offset, len, data);
 	} else if (len == 4 && !(offset & 0xf)) {

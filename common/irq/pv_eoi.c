@@ -9,7 +9,7 @@
  * written meanwhile comes to the same in the end, since an EOI is always the
  * highest interrupt's.
  *
- * Called by event.c, the run loop and msr.c; touches guest memory. All in the
+ * Called by lapic.c and msr.c; touches guest memory. All in the
  * vCPU's thread.
  */
 #include <linux/kvm_para.h>
@@ -38,13 +38,13 @@ void duet_pv_eoi_offer(struct duet_vcpu *vcpu)
 	const u8 bit = KVM_PV_EOI_ENABLED;
 	int idx;
 
-	if (!(vcpu->msrs.kvm_pv_eoi & KVM_MSR_ENABLED) || !vcpu->lapic ||
-	    !possible(vcpu->lapic))
+	if (!possible(vcpu->lapic))
 		return;
 	idx = srcu_read_lock(&vm->srcu);
 	/* Where the page is not at hand the guest writes EOI as ever. */
 	vcpu->pv_eoi = !duet_write_guest_atomic(vm, place(vcpu), &bit,
 						sizeof(bit));
+	vcpu->lapic_lent |= vcpu->pv_eoi;
 	srcu_read_unlock(&vm->srcu, idx);
 }
 

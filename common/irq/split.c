@@ -80,14 +80,11 @@ void duet_split_eoi(struct duet_lapic *l, u8 vector, bool level)
 	duet_request_self(l->vcpu, DUET_REQ_EOI);
 }
 
-bool duet_eoi_exit(struct duet_vcpu *vcpu)
+void duet_split_eoi_exit(struct duet_vcpu *vcpu)
 {
-	if (likely(!(atomic_read(&vcpu->requests) & DUET_REQ_EOI)))
-		return false;
 	atomic_andnot(DUET_REQ_EOI, &vcpu->requests);
 	vcpu->run->exit_reason = KVM_EXIT_IOAPIC_EOI;
 	vcpu->run->eoi.vector = vcpu->lapic->eoi_vector;
-	return true;
 }
 
 int duet_extint_post(struct duet_vcpu *vcpu, u8 vector)

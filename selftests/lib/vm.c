@@ -66,12 +66,17 @@ bool host_is_bochs(void)
 	return !memcmp(oem + 10, "BOCHS ", 6) && !host_is_tcg();
 }
 
-bool host_is_bochs_svm(void)
+bool on_amd(void)
 {
 	uint32_t id[4];
 
 	cpuid(0, 0, id);
-	return id[2] == 0x444d4163 && host_is_bochs();
+	return id[2] == 0x444d4163 || id[2] == 0x656e6975; /* ..cAMD, Hygon */
+}
+
+bool host_is_bochs_svm(void)
+{
+	return on_amd() && host_is_bochs();
 }
 
 int device_open(void)

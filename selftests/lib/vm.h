@@ -53,6 +53,9 @@ const char *device_path(void);
 /* The device is Duet and not KVM. */
 bool device_is_duet(void);
 
+/* VMMCALL is the hypercall and not VMCALL; the guest's CPUID says the same. */
+bool on_amd(void);
+
 /*
  * The host is QEMU's TCG, some of whose deviations a test has to know: it
  * ignores the interrupt shadow in the VMCB at VMRUN.
