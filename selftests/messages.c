@@ -251,13 +251,11 @@ static void errors(void)
 #define FEATURE_UNHALT	(1u << 7)
 #define FEATURE_IPI	(1u << 11)
 
-static volatile bool on_amd;
-
 static long hypercall(long nr, long a0, long a1, long a2, long a3)
 {
 	long r;
 
-	if (on_amd)
+	if (on_amd())
 		asm volatile("vmmcall" : "=a" (r) : "0" (nr), "b" (a0),
 			     "c" (a1), "d" (a2), "S" (a3) : "memory");
 	else
@@ -270,7 +268,6 @@ static struct kvm_cpuid_entry2 *features(struct kvm_cpuid2 *c)
 {
 	struct kvm_cpuid_entry2 *e = cpuid_find(c, 0x40000001, 0);
 
-	on_amd = cpuid_find(c, 0, 0)->ebx != 0x756e6547;	/* "Genu" */
 	if (!e || !(e->eax & FEATURE_IPI) || !(e->eax & FEATURE_UNHALT))
 		fail("hypercalls are not offered");
 	return e;
