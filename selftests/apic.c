@@ -494,6 +494,90 @@ static void restored(void)
 	REQUIRE_EQ(count[0x40], 1);
 }
 
+/* Without x2APIC in CPUID the bit is reserved, for user space as well. */
+static void guest_no_x2apic(void)
+{
+	apic_enable();
+	GUEST_EQ(guest_wrmsr(MSR_APIC_BASE, 0xfee00d00), VEC_GP);
+	guest_done();
+}
+
+static void no_x2apic(void)
+{
+	struct vcpu *v = start(guest_no_x2apic);
+	struct kvm_cpuid2 *c = supported_cpuid(v->vm->kvm);
+
+	cpuid_find(c, 1, 0)->ecx &= ~(1u << 21);
+	must(v->fd, KVM_SET_CPUID2, c);
+	REQUIRE_EQ(msr_try_set(v, MSR_APIC_BASE, 0xfee00d00), 0);
+	expect_done(v);
+}
+
+/* In x2APIC mode the page is nobody's. */
+static void guest_page_x2apic(void)
+{
+	apic_enable();
+	apic_write(APIC_TPR, 0x20);
+	wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | 0x400);
+	GUEST_EQ(apic_read(APIC_LVR), 0xffffffff);
+	apic_write(APIC_TPR, 0x70);
+	GUEST_EQ(rdmsr(X2(APIC_TPR)), 0x20);
+	guest_done();
+}
+
+static void page_x2apic(void)
+{
+	struct vcpu *v = start(guest_page_x2apic);
+	struct kvm_cpuid2 *c = supported_cpuid(v->vm->kvm);
+
+	if (!(cpuid_find(c, 1, 0)->ecx & 1u << 21))
+		skip("no x2APIC");
+	expect_done(v);
+}
+
+/* To and from TSC-deadline mode a timer that runs is disarmed. */
+static void guest_mode_change(void)
+{
+	apic_enable();
+	apic_write(APIC_TIMER_DCR, DIV1);
+	apic_write(APIC_LVT_TIMER, 0x40);
+	apic_write(APIC_TIMER_ICR, 2000000);
+	apic_write(APIC_LVT_TIMER, APIC_DEADLINE | 0x40);
+	GUEST_EQ(apic_read(APIC_TIMER_ICR), 0);
+	apic_write(APIC_LVT_TIMER, 0x40);
+	GUEST_EQ(apic_read(APIC_TIMER_CCR), 0);
+	GUEST_EQ(apic_read(APIC_TIMER_ICR), 0);
+	apic_write(APIC_LVT_TIMER, APIC_DEADLINE | 0x40);
+	wrmsr(MSR_TSC_DEADLINE, rdtsc() + 2 * tsc_hz_ms);
+	apic_write(APIC_LVT_TIMER, 0x40);
+	apic_write(APIC_LVT_TIMER, APIC_DEADLINE | 0x40);
+	GUEST_EQ(rdmsr(MSR_TSC_DEADLINE), 0);
+	/* From one-shot to periodic it goes on. */
+	apic_write(APIC_LVT_TIMER, 0x41);
+	apic_write(APIC_TIMER_ICR, 5000000);
+	apic_write(APIC_LVT_TIMER, APIC_PERIODIC | 0x41);
+	while (count[0x41] < 2) {
+		safe_halt();
+		cli();
+	}
+	GUEST_EQ(count[0x40], 0);
+	guest_done();
+}
+
+static void mode_change(void)
+{
+	struct vcpu *v = start(guest_mode_change);
+	struct kvm_cpuid2 *c = supported_cpuid(v->vm->kvm);
+	long khz = ioctl(v->fd, KVM_GET_TSC_KHZ, 0);
+
+	if (!check_extension(v->vm->kvm, KVM_CAP_TSC_DEADLINE_TIMER))
+		skip("no TSC-deadline timer");
+	cpuid_find(c, 1, 0)->ecx |= 1u << 24;
+	must(v->fd, KVM_SET_CPUID2, c);
+	tsc_hz_ms = khz > 0 ? khz : 1000000;
+	expect_done(v);
+}
+
 static const struct test tests[] = {
 	{ "IPIs to oneself, every vector, by shorthand and destination",
 	  self_ipi },
@@ -508,6 +592,9 @@ static const struct test tests[] = {
 	{ "registers and their reserved bits", registers },
 	{ "x2APIC: MSRs, self-IPI, transitions", x2apic },
 	{ "a running timer survives GET_LAPIC and SET_LAPIC", restored },
+	{ "x2APIC mode needs CPUID", no_x2apic },
+	{ "in x2APIC mode the page is nobody's", page_x2apic },
+	{ "timer: a change of mode", mode_change },
 };
 
 int main(void)

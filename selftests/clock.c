@@ -334,6 +334,85 @@ static void asleep(void)
 		(unsigned long long)clocks[0].ns);
 }
 
+/* Who is not offered the clock has no such MSRs. */
+static void guest_no_clock(void)
+{
+	uint64_t v;
+
+	GUEST_EQ(guest_wrmsr(MSR_SYSTEM_TIME, (uintptr_t)&clocks[0] | 1),
+		 VEC_GP);
+	GUEST_EQ(guest_rdmsr(MSR_SYSTEM_TIME, &v), VEC_GP);
+	GUEST_EQ(guest_wrmsr(MSR_WALL_CLOCK, (uintptr_t)&clocks[0]), VEC_GP);
+	guest_done();
+}
+
+static void not_offered(void)
+{
+	struct vcpu *v = start(0, guest_no_clock);
+	struct kvm_cpuid2 *c = supported_cpuid(v->vm->kvm);
+
+	if (!device_is_duet())
+		skip("KVM asks CPUID only if told to");
+	cpuid_find(c, 0x40000001, 0)->eax = 0;
+	must(v->fd, KVM_SET_CPUID2, c);
+	expect_done(v);
+}
+
+/* The clock goes on when the TSC jumps. */
+static void guest_reads(void)
+{
+	wrmsr(MSR_SYSTEM_TIME, (uintptr_t)&clocks[0] | 1);
+	for (;;)
+		guest_sync(clock_ns(&clocks[0]));
+}
+
+static void reads_right(struct vcpu *v)
+{
+	struct kvm_clock_data before, after;
+	uint64_t ns;
+
+	must(v->vm->fd, KVM_GET_CLOCK, &before);
+	ns = ucall_next(v)->args[0];
+	must(v->vm->fd, KVM_GET_CLOCK, &after);
+	REQUIRE(ns >= before.clock && ns <= after.clock, "%llu, %llu, %llu",
+		before.clock, (unsigned long long)ns, after.clock);
+}
+
+static void after_offset(void)
+{
+	struct vcpu *v = start(0, guest_reads);
+
+	reads_right(v);
+	offset_set(v, offset_get(v) + (1ull << 40));
+	reads_right(v);
+	offset_set(v, 77);
+	reads_right(v);
+}
+
+/* One line for all vCPUs only if all their TSCs agree. */
+static void one_line(void)
+{
+	struct vcpu *v = start(0, guest_reads), *w = vcpu_create(v->vm, 1);
+	struct kvm_clock_data clock;
+
+	if (!device_is_duet())
+		skip("KVM 6.1 does not look at a vCPU that never ran");
+	reads_right(v);
+	must(v->vm->fd, KVM_GET_CLOCK, &clock);
+	if (!(clock.flags & KVM_CLOCK_HOST_TSC))
+		skip("the host's TSC is not good enough");
+	REQUIRE(clock.flags & KVM_CLOCK_TSC_STABLE);
+	REQUIRE(clocks[0].flags & TIME_STABLE);
+	offset_set(w, offset_get(v) + 1000000);
+	must(v->vm->fd, KVM_GET_CLOCK, &clock);
+	REQUIRE(!(clock.flags & KVM_CLOCK_TSC_STABLE));
+	reads_right(v);
+	REQUIRE(!(clocks[0].flags & TIME_STABLE));
+	offset_set(w, offset_get(v));
+	reads_right(v);
+	REQUIRE(clocks[0].flags & TIME_STABLE);
+}
+
 static const struct test tests[] = {
 	{ "KVM_SET_TSC_KHZ: the host's rate, and no other", rates },
 	{ "KVM_VCPU_TSC_OFFSET is what the guest sees, and can be set", offsets },
@@ -341,6 +420,9 @@ static const struct test tests[] = {
 	{ "KVM_KVMCLOCK_CTRL tells the guest, once", told },
 	{ "TSC and clock do not go back when the host is suspended", suspended },
 	{ "the clock of a vCPU that sleeps is set as well", asleep },
+	{ "who is not offered the clock has none", not_offered },
+	{ "the clock goes on when the TSC is moved", after_offset },
+	{ "one line for all only while all TSCs agree", one_line },
 };
 
 int main(void)

@@ -203,12 +203,43 @@ static void ldt(void)
 	pthread_join(thread, NULL);
 }
 
+/* The same with a load from a device in memory. */
+static void guest_load(void)
+{
+	uint64_t rax;
+
+	asm volatile("movb 0x50000000, %%al; hlt\n"
+		     ".globl corners_elsewhere_too\n"
+		     "corners_elsewhere_too: nop" : "=a" (rax) : : "memory");
+	GUEST_EQ(rax, 0x1122334455667788);
+	guest_done();
+}
+
+static void moved_mmio(void)
+{
+	extern const char corners_elsewhere_too[];
+	struct vcpu *v = start(0, guest_load);
+	struct kvm_regs r;
+
+	if (!device_is_duet())
+		skip("KVM has read the code, and goes on with it");
+	vcpu_expect(v, KVM_EXIT_MMIO);
+	memset(v->run->mmio.data, 0x5a, 8);
+	regs_get(v, &r);
+	r.rip = (uintptr_t)corners_elsewhere_too;
+	r.rax = 0x1122334455667788;
+	regs_set(v, &r);
+	expect_done(v);
+}
+
 static const struct test tests[] = {
 	{ "a single step over HLT ends the HLT", hlt_step },
 	{ "an IN whose RIP user space has moved does not write RAX", moved },
 	{ "a lowered CR8 is told to a local APIC in user space", tpr },
 	{ "an interrupt queued too early waits for RFLAGS.IF", too_early },
 	{ "the LDT that another thread made is there after KVM_RUN", ldt },
+	{ "a load whose RIP user space has moved does not write RAX",
+	  moved_mmio },
 };
 
 int main(void)

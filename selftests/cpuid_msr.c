@@ -499,6 +499,30 @@ static void vm_instructions(void)
 	expect_done(start(0, guest_vm_instructions));
 }
 
+/* Once the vCPU has run its table is what it is. */
+static void guest_once(void)
+{
+	guest_sync(1);
+	guest_done();
+}
+
+static void table_is_fixed(void)
+{
+	struct kvm_cpuid2 *c;
+	struct vcpu *v = create(0, &c);
+
+	must(v->fd, KVM_SET_CPUID2, c);
+	vcpu_start(v, guest_once);
+	expect_sync(v, 1);
+	must(v->fd, KVM_SET_CPUID2, c);
+	c->entries[0].ebx ^= 1;
+	must_fail(v->fd, KVM_SET_CPUID2, c, EINVAL);
+	c->nent--;
+	c->entries[0].ebx ^= 1;
+	must_fail(v->fd, KVM_SET_CPUID2, c, EINVAL);
+	expect_done(v);
+}
+
 static const struct test tests[] = {
 	{ "SET_CPUID2 and GET_CPUID2: round trip and limits", table_contract },
 	{ "the guest's CPUID is the table", guest_sees_table },
@@ -513,6 +537,7 @@ static const struct test tests[] = {
 	{ "the local APIC's page comes and goes with APIC_BASE", apic_base },
 	{ "SYSCALL and SYSRET", syscall_sysret },
 	{ "virtualization instructions are #UD", vm_instructions },
+	{ "no other table after the vCPU has run", table_is_fixed },
 };
 
 int main(void)

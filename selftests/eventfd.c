@@ -357,6 +357,50 @@ static void ioeventfd_comes_and_goes(void)
 	REQUIRE_EQ(exits + (uintptr_t)sum, WRITES);
 }
 
+/* A line that user space holds up as well stays up when the resampler falls. */
+static void guest_shared(struct trap *t)
+{
+	if (++hits[t->vector] == 2)
+		guest_sync(100);
+	apic_eoi();
+}
+
+static void resample_and_line(void)
+{
+	int fd = eventfd(0, EFD_NONBLOCK), again = eventfd(0, EFD_NONBLOCK);
+	struct kvm_irq_level l = { .irq = GSI_LEVEL, .level = 1 };
+	struct vcpu *v = start(guest_open);
+
+	guest_handlers[VEC_LEVEL] = guest_shared;
+	expect_sync(v, 1);
+	irqfd(v, fd, again, GSI_LEVEL, KVM_IRQFD_FLAG_RESAMPLE);
+	must(v->vm->fd, KVM_IRQ_LINE, &l);
+	notify(fd);
+	expect_sync(v, 100);
+	l.level = 0;
+	must(v->vm->fd, KVM_IRQ_LINE, &l);
+	expect_sync(v, 2);
+	REQUIRE_EQ(hits[VEC_LEVEL], 2);
+	REQUIRE(take(again, 1000));
+}
+
+/* It ends with the VM's descriptor, although the vCPU's is open. */
+static void outlived(void)
+{
+	struct vcpu *v = start(guest_open);
+	int fd = eventfd(0, EFD_NONBLOCK);
+
+	expect_sync(v, 1);
+	irqfd(v, fd, 0, GSI_MSI, 0);
+	notify(fd);
+	REQUIRE_EQ(take(fd, 0), 0);
+	close(v->vm->fd);
+	notify(fd);
+	REQUIRE_EQ(take(fd, 0), 1);
+	expect_sync(v, 2);
+	REQUIRE_EQ(hits[VEC_EDGE], 1);
+}
+
 static const struct test tests[] = {
 	{ "irqfd: each write an interrupt, until it is gone", edge },
 	{ "irqfd: what was written before it was there", edge_early },
@@ -366,6 +410,9 @@ static const struct test tests[] = {
 	{ "ioeventfd: ports, memory, length, value, refusals", ioeventfds },
 	{ "ioeventfd comes and goes: no write is lost",
 	  ioeventfd_comes_and_goes },
+	{ "irqfd with resample on a line that user space drives, too",
+	  resample_and_line },
+	{ "irqfd ends with the VM's descriptor", outlived },
 };
 
 int main(void)

@@ -623,6 +623,239 @@ static void coalesced(void)
 	REQUIRE_EQ(count[0x48], 3);
 }
 
+/* LVT0 is an NMI's: what the PIC has is not taken by it. */
+static void guest_lint0_nmi(void)
+{
+	guest_handlers[0x24] = guest_pic_count;
+	apic_enable();
+	pic_init(0x20, ~(1u << 4));
+	apic_write(APIC_LVT_LINT0, 0x400);
+	sti();
+	guest_sync(1);
+	asm volatile("nop; nop");
+	GUEST_EQ(count[0x24], 0);
+	apic_write(APIC_LVT_LINT0, APIC_EXTINT);
+	asm volatile("nop; nop");
+	guest_sync(2);
+	guest_done();
+}
+
+static void lint0_nmi(void)
+{
+	struct vcpu *v = irq_start(VM_IRQCHIP, guest_lint0_nmi);
+
+	expect_sync(v, 1);
+	line(v, 4, 1);
+	expect_sync(v, 2);
+	if (device_is_duet())	/* KVM 6.1 looks when something else comes */
+		REQUIRE_EQ(count[0x24], 1);
+	expect_done(v);
+}
+
+/* A vector that was level-triggered and is edge-triggered now: the TMR. */
+#define APIC_TMR	0x180
+
+static volatile unsigned int tmr_seen;
+
+static void guest_tmr(struct trap *t)
+{
+	guest_count(t);
+	tmr_seen = apic_bit(APIC_TMR, t->vector);
+	guest_sync(tmr_seen + 10);
+	apic_eoi();
+}
+
+static void guest_triggers(void)
+{
+	guest_handlers[0x4a] = guest_tmr;
+	apic_enable();
+	pic_init(0x20, 0xffff);
+	ioapic_route(10, 0x4a | 1u << 15);
+	sti();
+	guest_sync(1);
+	guest_sync(2);
+	ioapic_route(10, 0x4a);
+	guest_sync(3);
+	guest_done();
+}
+
+static void level_then_edge(void)
+{
+	struct vcpu *v = irq_start(VM_IRQCHIP, guest_triggers);
+
+	expect_sync(v, 1);
+	line(v, 10, 1);
+	expect_sync(v, 11);
+	line(v, 10, 0);
+	expect_sync(v, 2);
+	expect_sync(v, 3);
+	line(v, 10, 1);
+	expect_sync(v, 10);
+	expect_done(v);
+	REQUIRE_EQ(count[0x4a], 2);
+}
+
+/* Raised while masked: a level waits for the end of it, an edge is lost. */
+static void guest_unmasks(void)
+{
+	guest_handlers[0x45] = guest_handlers[0x4a] = guest_apic_count;
+	apic_enable();
+	pic_init(0x20, 0xffff);
+	ioapic_route(5, 0x45 | APIC_MASKED);
+	ioapic_route(10, 0x4a | APIC_MASKED | 1u << 15);
+	sti();
+	guest_sync(1);
+	asm volatile("nop; nop");
+	GUEST_EQ(count[0x45] + count[0x4a], 0);
+	ioapic_route(5, 0x45);
+	asm volatile("nop; nop");
+	GUEST_EQ(count[0x45], 0);
+	cli();
+	ioapic_route(10, 0x4a | 1u << 15);
+	guest_sync(2);
+	sti();
+	asm volatile("nop; nop");
+	GUEST_EQ(count[0x4a], 1);
+	guest_done();
+}
+
+static void unmasked(void)
+{
+	struct vcpu *v = irq_start(VM_IRQCHIP, guest_unmasks);
+
+	expect_sync(v, 1);
+	line(v, 5, 1);
+	line(v, 10, 1);
+	expect_sync(v, 2);
+	line(v, 10, 0);
+	expect_done(v);
+}
+
+/* The PIC's output wakes who sleeps. */
+static void guest_pic_sleeps(void)
+{
+	guest_handlers[0x24] = guest_pic_count;
+	apic_enable();
+	apic_write(APIC_LVT_LINT0, APIC_EXTINT);
+	pic_init(0x20, ~(1u << 4));
+	guest_sync(1);
+	while (count[0x24] < 10) {
+		cli();
+		if (count[0x24] < 10)
+			safe_halt();
+	}
+	guest_done();
+}
+
+static void *pic_wake(void *v)
+{
+	unsigned int i;
+
+	for (i = 0; i < 10; i++) {
+		while (count[0x24] != i)
+			usleep(500);
+		usleep(3000);
+		line(v, 4, 1);
+		line(v, 4, 0);
+	}
+	return NULL;
+}
+
+static void pic_wakes(void)
+{
+	struct vcpu *v = irq_start(VM_IRQCHIP, guest_pic_sleeps);
+	pthread_t thread;
+
+	expect_sync(v, 1);
+	pthread_create(&thread, NULL, pic_wake, v);
+	expect_done(v);
+	pthread_join(thread, NULL);
+}
+
+/* One in service holds back its like and those below it, not those above. */
+static void guest_pic_nests(struct trap *t)
+{
+	guest_count(t);
+	sti();
+	guest_sync(2);
+	asm volatile("nop; nop");
+	GUEST_EQ(count[0x23], 1);
+	GUEST_EQ(count[0x25], 0);
+	cli();
+	outb(0x20, 0x20);
+}
+
+static void guest_pic_priority(void)
+{
+	guest_handlers[0x23] = guest_handlers[0x25] = guest_pic_count;
+	guest_handlers[0x24] = guest_pic_nests;
+	apic_enable();
+	apic_write(APIC_LVT_LINT0, APIC_EXTINT);
+	pic_init(0x20, ~(7u << 3));
+	sti();
+	guest_sync(1);
+	asm volatile("nop; nop");
+	GUEST_EQ(count[0x24], 1);
+	GUEST_EQ(count[0x25], 1);
+	guest_done();
+}
+
+static void pic_priority(void)
+{
+	struct vcpu *v = irq_start(VM_IRQCHIP, guest_pic_priority);
+
+	expect_sync(v, 1);
+	line(v, 4, 1);
+	expect_sync(v, 2);
+	line(v, 5, 1);
+	line(v, 3, 1);
+	expect_done(v);
+}
+
+/* ELCR: a level that falls before it is taken was none. */
+static void guest_pic_level(void)
+{
+	guest_handlers[0x25] = guest_pic_count;
+	apic_enable();
+	apic_write(APIC_LVT_LINT0, APIC_EXTINT);
+	pic_init(0x20, ~(1u << 5));
+	outb(0x4d0, 1u << 5);
+	GUEST_EQ(inb(0x4d0), 1u << 5);
+	guest_sync(1);
+	sti();
+	asm volatile("nop; nop");
+	cli();
+	GUEST_EQ(count[0x25] + count[0x27], 0);
+	guest_sync(2);
+	sti();
+	asm volatile("nop; nop");
+	GUEST_REQUIRE(count[0x25] > 1);
+	guest_done();
+}
+
+static void guest_pic_level_taken(struct trap *t)
+{
+	guest_count(t);
+	if (count[t->vector] == 2)
+		guest_sync(3);
+	outb(0x20, 0x20);
+}
+
+static void pic_level(void)
+{
+	struct vcpu *v = irq_start(VM_IRQCHIP, guest_pic_level);
+
+	expect_sync(v, 1);
+	guest_handlers[0x25] = guest_pic_level_taken;
+	line(v, 5, 1);
+	line(v, 5, 0);
+	expect_sync(v, 2);
+	line(v, 5, 1);
+	expect_sync(v, 3);
+	line(v, 5, 0);
+	expect_done(v);
+}
+
 static const struct test tests[] = {
 	{ "KVM_INTERRUPT into an open guest", inject },
 	{ "request_interrupt_window: the exit at the right moment", window },
@@ -640,6 +873,13 @@ static const struct test tests[] = {
 	{ "PIT: latch, read-back, speaker port", pit_read },
 	{ "GSI routing: wires, MSI, refusals", routing },
 	{ "the RTC's interrupt is coalesced until its EOI", coalesced },
+	{ "LVT0 as an NMI's wire takes nothing from the PIC", lint0_nmi },
+	{ "the trigger mode register follows the last interrupt",
+	  level_then_edge },
+	{ "IOAPIC: raised while masked", unmasked },
+	{ "the PIC wakes a halted vCPU, 10 times", pic_wakes },
+	{ "PIC: what is in service holds back what is below", pic_priority },
+	{ "PIC: level-triggered by the ELCR", pic_level },
 };
 
 int main(void)

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <sys/wait.h>
 
+#include "clock.h"
 #include "guest.h"
 #include "pace.h"
 #include "tap.h"
@@ -602,6 +603,55 @@ static void dirty_log_switched(void)
 	REQUIRE_EQ(dirty(v), 1ull << 12);
 }
 
+/* Huge pages are logged page by page, and a log may be long. */
+static void dirty_log_large(void)
+{
+	const unsigned long size = 80 * HUGE;
+	struct vcpu *v = create(guest_access);
+	char *mem = mem_alloc(size, HUGE);
+	uint8_t *map = calloc(1, size / PAGE / 8);
+	struct kvm_dirty_log log = { .slot = SLOT, .dirty_bitmap = map };
+	static const unsigned int pages[] = { 0, 3, 100, 511, 512, 32767,
+					      32768, 32773, 80 * 512 - 1 };
+	unsigned int i, n = 0;
+
+	madvise(mem, 4 * HUGE, MADV_HUGEPAGE);
+	mem[0] = 1;
+	slot_set(v->vm, SLOT, KVM_MEM_LOG_DIRTY_PAGES, GPA, size, mem);
+	guest_read(v, GPA + 3 * PAGE);
+	for (i = 0; i < ARRAY_SIZE(pages); i++)
+		guest_write(v, GPA + pages[i] * PAGE, 1);
+	must(v->vm->fd, KVM_GET_DIRTY_LOG, &log);
+	for (i = 0; i < size / PAGE; i++)
+		n += map[i / 8] >> i % 8 & 1;
+	REQUIRE_EQ(n, ARRAY_SIZE(pages));
+	for (i = 0; i < ARRAY_SIZE(pages); i++)
+		REQUIRE_EQ(map[pages[i] / 8] >> (pages[i] & 7) & 1, 1);
+}
+
+/* Nor does the host write for the guest into what is read-only. */
+static void guest_clock_there(void)
+{
+	wrmsr(MSR_SYSTEM_TIME, GPA | 1);
+	guest_sync(0);
+	guest_sync(1);
+}
+
+static void host_write_read_only(void)
+{
+	struct vcpu *v = create(guest_clock_there);
+	struct kvm_clock_data clock = { .clock = 1 };
+	uint64_t *mem = mem_alloc(PAGE, PAGE);
+	unsigned int i;
+
+	slot_set(v->vm, SLOT, KVM_MEM_READONLY, GPA, PAGE, mem);
+	expect_sync(v, 0);
+	must(v->vm->fd, KVM_SET_CLOCK, &clock);
+	expect_sync(v, 1);
+	for (i = 0; i < PAGE / 8; i++)
+		REQUIRE_EQ(mem[i], 0);
+}
+
 static const struct test tests[] = {
 	{ "a slot is memory from its creation to its deletion", create_delete },
 	{ "a moved slot is at its new place only", move },
@@ -626,6 +676,9 @@ static const struct test tests[] = {
 	{ "dirty log, if it is offered", dirty_log },
 	{ "dirty log: on and off under a guest, moved, the host's writes",
 	  dirty_log_switched },
+	{ "dirty log: huge pages, a long one", dirty_log_large },
+	{ "the clock is not written into a read-only slot",
+	  host_write_read_only },
 };
 
 int main(void)

@@ -428,6 +428,38 @@ static void kicks(void)
 	expect_done(v);
 }
 
+/* What KVM_SET_LAPIC has in its IRR is taken; there are no vectors below 16. */
+static volatile unsigned int hits;
+
+static void guest_hit(struct trap *t)
+{
+	hits++;
+	apic_eoi();
+}
+
+static void guest_set(void)
+{
+	guest_handlers[VEC] = guest_hit;
+	apic_enable();
+	guest_sync(1);
+	asm volatile("sti; nop; nop; nop; cli" : : : "memory");
+	GUEST_EQ(hits, 1);
+	GUEST_EQ(apic_read(APIC_IRR), 0);
+	GUEST_EQ(apic_read(APIC_PPR), 0);
+	guest_done();
+}
+
+static void set_irr(void)
+{
+	start(guest_set);
+	lapic_put(0, APIC_IRR + VEC / 32 * 16, 1u << VEC % 32);
+	if (device_is_duet()) {	/* KVM keeps them */
+		lapic_put(0, APIC_IRR, 1u << 5);
+		lapic_put(0, APIC_ISR, 1u << 5);
+	}
+	expect_done(cpu[0]);
+}
+
 static const struct test tests[] = {
 	{ "xAPIC: physical, flat, cluster, shorthands, broadcast", xapic },
 	{ "lowest priority: one of those that are enabled", lowest },
@@ -436,6 +468,7 @@ static const struct test tests[] = {
 	{ "what cannot be sent or taken is an error in the ESR", errors },
 	{ "KVM_HC_SEND_IPI, for who is offered it, at CPL 0", pv_ipis },
 	{ "KVM_HC_KICK_CPU ends this HLT or the next, no other", kicks },
+	{ "an interrupt that KVM_SET_LAPIC brings is taken", set_irr },
 };
 
 int main(void)

@@ -480,6 +480,31 @@ static void steals(void)
 	REQUIRE_EQ(msr_get(w, MSR_STEAL_TIME), 0);
 }
 
+/* The PIT waits for the EOI of each of its ticks. */
+static void guest_pit(void)
+{
+	apic_enable();
+	pic_init(0x20, 0xffff);
+	apic_write(APIC_LVT_LINT0, APIC_MASKED);
+	wrmsr(MSR_PV_EOI, (uintptr_t)&word | 1);
+	ioapic_route(0, 0x50);
+	pit_start(2000);
+	while (count[0x50] < 10)
+		asm volatile("sti; hlt; cli" : : : "memory");
+	GUEST_EQ(skipped, 0);
+	GUEST_EQ(written, count[0x50]);
+	guest_done();
+}
+
+static void pit(void)
+{
+	struct vcpu *v = vcpu_create(vm_create(VM_PIT), 0);
+
+	guest_handlers[0x50] = guest_taken;
+	vcpu_start(v, guest_pit);
+	expect_done(v);
+}
+
 static const struct test tests[] = {
 	{ "PV EOI: every one of 50 is skipped, and off is off", skips },
 	{ "PV EOI in x2APIC mode; TPR moves while one is due", x2apic },
@@ -490,6 +515,7 @@ static const struct test tests[] = {
 	{ "PV EOI: its page is deleted", lost },
 	{ "PV EOI: the register, INIT, CPUID", state },
 	{ "steal time grows while another thread has the CPU", steals },
+	{ "PV EOI is not for the PIT's ticks", pit },
 };
 
 int main(void)

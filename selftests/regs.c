@@ -635,6 +635,92 @@ static void pit(void)
 	REQUIRE_EQ(back.flags, 0);
 }
 
+/* An exception that waits belongs to the place that KVM_SET_REGS leaves. */
+static volatile unsigned int traps;
+
+static void guest_trap(struct trap *t)
+{
+	traps++;
+}
+
+static void guest_steps(void)
+{
+	extern const char regs_elsewhere[];
+
+	asm volatile("pushfq; orl $0x100, (%%rsp); popfq\n"
+		     "outb %%al, $0x99; hlt\n"
+		     ".globl regs_elsewhere\n"
+		     "regs_elsewhere: nop" : : : "memory", "cc");
+	GUEST_EQ(traps, 1);		/* POPF's own: behind OUT none */
+	(void)regs_elsewhere;
+	guest_done();
+}
+
+static void exception_dropped(void)
+{
+	extern const char regs_elsewhere[];
+	struct vcpu *v = create(0);
+	struct kvm_regs r;
+
+	if (host_is_bochs_svm())
+		skip("this emulator gives a guest's single step to the host");
+	guest_handlers[VEC_DB] = guest_trap;
+	vcpu_start(v, guest_steps);
+	vcpu_expect(v, KVM_EXIT_IO);
+	traps = 1;
+	v->run->immediate_exit = 1;
+	REQUIRE_EQ(vcpu_run(v), -EINTR);
+	v->run->immediate_exit = 0;
+	regs_get(v, &r);
+	r.rip = (uintptr_t)regs_elsewhere;
+	r.rflags &= ~X86_EFLAGS_TF;
+	regs_set(v, &r);
+	expect_done(v);
+}
+
+/* XCR0 is the guest's in the guest and the host's outside. */
+static volatile uint64_t xcr0_seen;
+
+static uint64_t xgetbv(void)
+{
+	uint32_t lo, hi;
+
+	asm volatile("xgetbv" : "=a" (lo), "=d" (hi) : "c" (0));
+	return lo | (uint64_t)hi << 32;
+}
+
+static void guest_xcr0(void)
+{
+	write_cr(4, read_cr(4) | CR4_OSXSAVE);
+	xcr0_seen = xgetbv();
+	guest_sync(1);
+	cpuid(0, 0, (uint32_t[4]){ });
+	xcr0_seen = xgetbv();
+	guest_done();
+}
+
+static void xcr0_switch(void)
+{
+	struct kvm_xcrs x = { .nr_xcrs = 1, .xcrs[0].value = 3 };
+	struct vcpu *v = create(0);
+	struct kvm_cpuid2 *c = supported_cpuid(v->vm->kvm);
+	uint64_t host;
+
+	if (!(cpuid_find(c, 1, 0)->ecx & 1u << 26))
+		skip("no XSAVE on this CPU");
+	host = xgetbv();
+	if (host == 3)
+		skip("the host has no more than x87 and SSE");
+	vcpu_start(v, guest_xcr0);
+	must(v->fd, KVM_SET_XCRS, &x);
+	expect_sync(v, 1);
+	REQUIRE_EQ(xcr0_seen, 3);
+	REQUIRE_EQ(xgetbv(), host);
+	expect_done(v);
+	REQUIRE_EQ(xcr0_seen, 3);
+	REQUIRE_EQ(xgetbv(), host);
+}
+
 static const struct test tests[] = {
 	{ "REGS: what is set comes back and is in the guest", gprs },
 	{ "RFLAGS bit 1 is always set", rflags_fixed },
@@ -652,6 +738,9 @@ static const struct test tests[] = {
 	{ "LAPIC: reset state and round trip", lapic },
 	{ "IRQCHIP: both PICs and the IOAPIC", irqchip },
 	{ "PIT2: round trip", pit },
+	{ "an exception that waits is gone with KVM_SET_REGS",
+	  exception_dropped },
+	{ "XCR0 is the guest's in the guest, the host's outside", xcr0_switch },
 };
 
 int main(void)

@@ -14,6 +14,7 @@
 
 #include "apic.h"
 #include "clock.h"
+#include "pace.h"
 #include "tap.h"
 #include "threads.h"
 
@@ -553,6 +554,57 @@ static void races(void)
 	REQUIRE(hits[0x50] <= (uintptr_t)n && hits[VEC_NMI] <= (uintptr_t)n);
 }
 
+/* The boot CPU does not wait for a SIPI (SDM vol. 3, 9.4.2). */
+static void guest_nothing(void)
+{
+	guest_sync(1);
+}
+
+static void init_of_the_bsp(void)
+{
+	struct kvm_msi init = { .address_lo = 0xfee00000, .data = 5 << 8 };
+	struct vcpu *v = start(guest_nothing);
+	struct kvm_mp_state mp;
+	struct kvm_sregs s;
+	struct kvm_regs r;
+
+	if (!device_is_duet())
+		skip("KVM takes it with KVM_RUN");
+	expect_sync(v, 1);
+	must(v->vm->fd, KVM_SIGNAL_MSI, &init);
+	must(v->fd, KVM_GET_MP_STATE, &mp);
+	REQUIRE_EQ(mp.mp_state, KVM_MP_STATE_RUNNABLE);
+	regs_get(v, &r);
+	REQUIRE_EQ(r.rip, 0xfff0);
+	sregs_get(v, &s);
+	REQUIRE_EQ(s.cs.base, 0xffff0000);
+}
+
+/*
+ * A vCPU that runs on another CPU is told at once, and not by its host's next
+ * tick: both pinned, one answers the other.
+ */
+static void kicked(void)
+{
+	struct timespec begin, end;
+	struct vcpu *v, *w;
+	uint64_t us;
+
+	if (host_cpus() < 2)
+		skip("the host has one CPU");
+	v = start(guest_ping);
+	w = another(v, 1, guest_pong);
+	move(pthread_self(), 0);
+	move(spawn(run_thread, w), 1);
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	expect_done(v);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	us = (end.tv_sec - begin.tv_sec) * 1000000ull +
+		(end.tv_nsec - begin.tv_nsec) / 1000;
+	note("%llu us for %u answers", (unsigned long long)us, ROUNDS);
+	REQUIRE(us < ROUNDS * slowly(1000));
+}
+
 static const struct test tests[] = {
 	{ "IPIs between two vCPUs that spin", ping_spinning },
 	{ "IPIs between two vCPUs that sleep", ping_halted },
@@ -563,6 +615,9 @@ static const struct test tests[] = {
 	{ "an interrupt behind STI is taken after HLT, not before it", sti_hlt },
 	{ "kvmclock is one clock, and KVM_GET_CLOCK's", kvmclock },
 	{ "ioctls while the vCPU runs", races },
+	{ "INIT of the boot CPU: it starts at the reset vector",
+	  init_of_the_bsp },
+	{ "a vCPU that runs elsewhere is told at once", kicked },
 };
 
 int main(void)

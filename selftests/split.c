@@ -621,6 +621,38 @@ static void boot_cpu(void)
 	expect_done(w);
 }
 
+/* A vector of a level-triggered pin that also comes otherwise: by the routes. */
+static void guest_shares(void)
+{
+	guest_handlers[0x45] = guest_eoi;
+	apic_enable();
+	sti();
+	guest_sync(1);
+	apic_self_ipi(0x45);
+	asm volatile("nop; nop");
+	guest_sync(2);
+	apic_self_ipi(0x45);
+	asm volatile("nop; nop");
+	guest_done();
+}
+
+static void shared(void)
+{
+	struct vcpu *v = irq_start(VM_SPLIT, guest_shares);
+	struct routes r = routes();
+
+	expect_sync(v, 1);
+	r.e[0].u.msi.address_lo = 0xfee01000;	/* another one's */
+	must(v->vm->fd, KVM_SET_GSI_ROUTING, &r);
+	expect_sync(v, 2);
+	REQUIRE_EQ(count[0x45], 1);
+	count[0x45] = 0;
+	r.e[0].u.msi.address_lo = 0xfee00000;
+	must(v->vm->fd, KVM_SET_GSI_ROUTING, &r);
+	expect_eoi(v, 0x45);
+	expect_done(v);
+}
+
 static const struct test tests[] = {
 	{ "what exists, what does not: errors", errors },
 	{ "the chips' ports and page are user space's", touches },
@@ -635,6 +667,7 @@ static const struct test tests[] = {
 	{ "KVM_SET_BOOT_CPU_ID", boot_cpu },
 	{ "an EOI in a completed instruction is told before a signal",
 	  before_signals },
+	{ "an EOI of a vector that a pin shares", shared },
 };
 
 int main(void)
