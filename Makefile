@@ -31,6 +31,7 @@ ccflags-y += $(if $(duet-restricted),,$(call duet-has,cpu_emergency_register_vir
 ccflags-y += $(call duet-has,struct syscore {,include/linux/syscore_ops.h,SYSCORE)
 ccflags-y += $(call duet-has,cpuid_base_hypervisor,arch/x86/include/asm/cpuid/api.h,CPUID_API)
 ccflags-y += $(call duet-has,xfer_to_guest_mode,include/linux/entry-virt.h,ENTRY_VIRT)
+ccflags-y += $(call duet-has,mmio_stale_data_clear,arch/x86/include/asm/nospec-branch.h,MMIO_STALE_DATA)
 ccflags-y += $(call duet-has,bool.*test_young,include/linux/mmu_notifier.h,BOOL_YOUNG)
 
 duet-hooks := $(if $(CONFIG_DUET_SELFTEST_HOOKS),,svm/hook.o vmx/hook.o)

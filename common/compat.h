@@ -57,6 +57,7 @@
 #include <linux/rcupdate.h>
 #include <linux/smp.h>
 #include <linux/syscore_ops.h>
+#include <asm/cpu.h>
 #include <asm/cpufeature.h>
 #include <asm/debugreg.h>
 #include <asm/e820/api.h>
@@ -261,6 +262,35 @@ static inline void duet_switch_ssbd(u64 guest, bool to_guest)
 {
 #ifndef DUET_HAVE_RESTRICTED_EXPORTS
 	x86_virt_spec_ctrl(guest, to_guest);
+#endif
+}
+
+/**
+ * duet_guest_split_lock() - the guest at @rip was stopped in an access that
+ * the host does not allow: as if the thread had made it
+ * Context: may sleep. Return: true: it may go on, false: SIGBUS is sent.
+ */
+static inline bool duet_guest_split_lock(unsigned long rip)
+{
+#ifdef DUET_HAVE_RESTRICTED_EXPORTS
+	return false;	/* CPUs with AMD-V have it otherwise (DEBUGCTL) */
+#else
+	return handle_guest_split_lock(rip);
+#endif
+}
+
+/**
+ * duet_mmio_leaks() - reads of devices show what is left in the CPU's buffers,
+ * and nothing clears them for guests without devices
+ */
+static inline bool duet_mmio_leaks(void)
+{
+#ifdef DUET_HAVE_RESTRICTED_EXPORTS
+	return false;	/* only asked for by VT-x, which is not there */
+#elif defined(DUET_HAVE_MMIO_STALE_DATA)
+	return static_key_enabled(&mmio_stale_data_clear);
+#else
+	return static_key_enabled(&cpu_buf_vm_clear);
 #endif
 }
 

@@ -5,6 +5,7 @@
  * in common/. Convention: 1 resumes the guest, 0 returns to user space with
  * vcpu->run filled in, a negative number is KVM_RUN's error.
  */
+#include "common/compat.h"
 #include "common/emulator.h"
 #include "common/io.h"
 #include "common/irqchip.h"
@@ -84,6 +85,31 @@ static int handle_nmi_window(struct duet_vcpu *vcpu)
 }
 
 /*
+ * #AC is the guest's if it asked for alignment checks (SDM vol. 3, 6.15), or
+ * if the host does not have split locks raise it, which it cannot switch off
+ * for guests.
+ */
+static bool duet_own_alignment_check(struct duet_vcpu *vcpu)
+{
+	return !boot_cpu_has(X86_FEATURE_SPLIT_LOCK_DETECT) ||
+		(duet_cpl(vcpu) == 3 && (duet_cr0(vcpu) & X86_CR0_AM) &&
+		 (duet_rflags(vcpu) & X86_EFLAGS_AC));
+}
+
+static int duet_split_lock(struct duet_vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+
+	duet_need(vcpu, DUET_ST_RIP);
+	if (duet_guest_split_lock(vcpu->state.rip))
+		return 1;
+	run->exit_reason = KVM_EXIT_EXCEPTION;
+	run->ex.exception = X86_TRAP_AC;
+	run->ex.error_code = vcpu->exit.exception.error_code;
+	return 0;
+}
+
+/*
  * Intercepted so that a guest cannot keep the CPU in an endless delivery
  * (#DB, #AC), or because the pager wants to see them (#PF).
  */
@@ -97,6 +123,10 @@ static int handle_exception(struct duet_vcpu *vcpu)
 		return 1;
 	case X86_TRAP_MC:
 		return 1;	/* the host's */
+	case X86_TRAP_AC:
+		if (duet_own_alignment_check(vcpu))
+			break;
+		return duet_split_lock(vcpu);
 	case X86_TRAP_BP:
 		/* RIP is still INT3's; its handler is to find the next one. */
 		duet_queue_exception(vcpu, X86_TRAP_BP);

@@ -136,6 +136,12 @@ static int state_set(struct duet_vcpu *vcpu, u32 index, u64 value, bool host)
 		if (!duet_pat_valid(value))
 			return 1;
 		break;
+	case MSR_SYSCALL_MASK:
+		/* Intel: 63:32 are reserved; AMD: ignored */
+		if (value >> 32 && !vcpu->cpuid.amd)
+			return 1;
+		value = (u32)value;
+		break;
 	case MSR_LSTAR:
 	case MSR_CSTAR:
 	case MSR_KERNEL_GS_BASE:
