@@ -42,6 +42,7 @@ struct duet_vm {
 
 	const struct duet_pager_ops *pager_ops;	/* c */
 	struct duet_pager *pager;		/* c, inside: p */
+	bool maps_devices;			/* p to write, any read: once was */
 
 	struct duet_irqchip *irqchip;		/* L to write; c once set */
 	bool has_irqchip;			/* L to write; c once set */

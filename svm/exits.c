@@ -114,6 +114,8 @@ static void svm_exception(struct svm_vcpu *svm, struct duet_exit *e, u8 vector)
 		e->exception.address = (u32)(save->dr6 ^ SVM_DR6_NONE);
 		save->dr6 = SVM_DR6_NONE;
 		svm_dirty(svm, VMCB_CLEAN_DR);
+		/* #VMEXIT leaves it in the CPU, for the host's next #DB. */
+		set_debugreg(DR6_RESERVED, 6);
 		break;
 	case X86_TRAP_BP:
 		/* RIP is still INT3's (APM vol. 2, 15.12.4). */

@@ -43,15 +43,18 @@ static void svm_pte_format(struct duet_pte_format *pte)
 	/* The walk counts as a user access: U is needed at each level. */
 	pte->table = __sme_set(_PAGE_PRESENT | _PAGE_RW | _PAGE_USER |
 			       _PAGE_ACCESSED);
-	pte->leaf = __sme_set(_PAGE_PRESENT | _PAGE_USER);
+	pte->leaf = _PAGE_PRESENT | _PAGE_USER;
 	pte->read = _PAGE_PRESENT;
 	pte->write = _PAGE_RW;
 	pte->no_exec = boot_cpu_has(X86_FEATURE_NX) ? _PAGE_NX : 0;
 	pte->accessed = _PAGE_ACCESSED;
 	pte->dirty = _PAGE_DIRTY;
 	pte->large = _PAGE_PSE;
-	/* Indices 0 and 3 of the host's PAT (APM vol. 2, 15.25.8). */
-	pte->wb = 0;
+	/*
+	 * Indices 0 and 3 of the host's PAT (APM vol. 2, 15.25.8). Devices do
+	 * not decode the encryption bit (7.10.5).
+	 */
+	pte->wb = __sme_set(0);
 	pte->uc = _PAGE_PWT | _PAGE_PCD;
 	pte->spare = _PAGE_SOFTW1;
 	/* The nested tables have as many levels as the host's. */
@@ -107,6 +110,27 @@ static const char *svm_obstacle(void)
 	return NULL;
 }
 
+/*
+ * What VMRUN is given is "in use" in the reverse map table of a host with SNP
+ * until #VMEXIT. Is it the first page of a large one, processors take that
+ * for the whole of it, and the host's writes to its neighbours fault (an
+ * erratum of Zen 3 and Zen 4).
+ */
+struct page *svm_alloc_page(int node, gfp_t gfp)
+{
+	struct page *page = alloc_pages_node(node, gfp | __GFP_ZERO, 0), *pair;
+
+	if (!page || !IS_ALIGNED(page_to_pfn(page), PTRS_PER_PTE))
+		return page;
+	pair = alloc_pages_node(node, gfp | __GFP_ZERO, 1);
+	__free_page(page);
+	if (!pair)
+		return NULL;
+	split_page(pair, 1);
+	__free_page(pair);
+	return pair + 1;
+}
+
 static void svm_free_cpus(void)
 {
 	int i;
@@ -132,10 +156,8 @@ static int svm_alloc_cpus(void)
 		struct svm_cpu *c = per_cpu_ptr(&svm_cpus, i);
 		int node = cpu_to_node(i);
 
-		c->host_save = alloc_pages_node(node, GFP_KERNEL | __GFP_ZERO,
-						0);
-		c->host_state = alloc_pages_node(node, GFP_KERNEL | __GFP_ZERO,
-						 0);
+		c->host_save = svm_alloc_page(node, GFP_KERNEL);
+		c->host_state = svm_alloc_page(node, GFP_KERNEL);
 		if (!c->host_save || !c->host_state ||
 		    svm_ghost_cpu_alloc(c, svm_features.nr_asids))
 			return -ENOMEM;
@@ -223,6 +245,7 @@ int svm_cpu_on(void)
 	if (boot_cpu_has(X86_FEATURE_TSCRATEMSR))
 		wrmsr(MSR_AMD64_TSC_RATIO, 0, TSC_RATIO_ONE_HIGH);
 	c->on = true;
+	svm_errata_on();
 	svm_try_quirks(c);
 	return 0;
 }
@@ -244,6 +267,7 @@ void svm_cpu_off(void)
 	 * an NMI since we looked; GIF is 1 then.
 	 */
 	svm_stgi();
+	svm_errata_off();
 	wrmsrl(MSR_VM_HSAVE_PA, 0);
 	wrmsrl(MSR_EFER, efer & ~EFER_SVME);
 }

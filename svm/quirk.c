@@ -24,6 +24,7 @@
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
 #include <asm/cpufeature.h>
+#include <asm/debugreg.h>
 #include <asm/io.h>
 #include <asm/processor.h>
 #include <asm/special_insns.h>
@@ -83,7 +84,8 @@ static void svm_setup_trial(void)
 	save->tr = (struct vmcb_segment) { 24, 0x08b, 0x67, 0 };
 	save->efer = EFER_SVME;
 	save->cr0 = X86_CR0_PE | X86_CR0_PG | X86_CR0_ET | X86_CR0_NE;
-	save->cr3 = __sme_set(virt_to_phys(svm_trial_tables));
+	/* Of 32 bits: no place for the encryption bit. */
+	save->cr3 = virt_to_phys(svm_trial_tables);
 	save->rflags = X86_EFLAGS_FIXED | X86_EFLAGS_IF;
 	save->dr6 = SVM_DR6_NONE;
 	save->dr7 = SVM_DR7_RESET;
@@ -92,10 +94,14 @@ static void svm_setup_trial(void)
 
 int svm_quirks_init(void)
 {
-	svm_trial = (void *)get_zeroed_page(GFP_KERNEL);
+	struct page *page = svm_alloc_page(NUMA_NO_NODE, GFP_KERNEL);
+
+	if (!page)
+		return -ENOMEM;
+	svm_trial = page_address(page);
 	/* CR3 has 32 bits outside long mode. */
 	svm_trial_tables = (void *)get_zeroed_page(GFP_KERNEL | __GFP_DMA32);
-	if (!svm_trial || !svm_trial_tables)
+	if (!svm_trial_tables)
 		return -ENOMEM;
 	svm_setup_trial();
 	return 0;
@@ -117,14 +123,21 @@ void svm_try_quirks(struct svm_cpu *c)
 		.host_state_pa = __sme_set(page_to_phys(c->host_state)),
 		.spec_ctrl = &spec_ctrl,
 	};
+	unsigned long dr7;
 
 	/* Once, on whichever CPU comes first. */
 	if (atomic_xchg(&svm_tried, 1))
 		return;
 	asm volatile("vmsave %%rax" : : "a" (entry.host_state_pa) : "memory");
+	get_debugreg(dr7, 7);
 	native_write_cr2(CR2_HOST);
-	if (!svm_enter(gpr, &entry) && svm_trial->save.cr2 == CR2_HOST)
+	/* A VMRUN that refuses says nothing about CR2. */
+	if (!svm_enter(gpr, &entry) &&
+	    svm_trial->control.exit_code != VMEXIT_INVALID &&
+	    svm_trial->save.cr2 == CR2_HOST)
 		svm_load_cr2 = true;
+	/* #VMEXIT has cleared it (APM vol. 2, 15.6). */
+	set_debugreg(dr7, 7);
 }
 
 static bool svm_is_tcg(void)

@@ -80,6 +80,8 @@ static void svm_take_breakpoints(struct svm_vcpu *svm)
 	if (vmcb->control.exit_code != VMEXIT_EXCEPTION + X86_TRAP_DB)
 		vmcb->save.dr6 = SVM_DR6_NONE;
 	svm_dirty(svm, VMCB_CLEAN_DR);
+	/* The host's #DB handler must not find the guest's causes. */
+	set_debugreg(DR6_RESERVED, 6);
 }
 
 /* SSBD on CPUs that have it elsewhere than in SPEC_CTRL. */
@@ -255,6 +257,14 @@ static void svm_save_host(struct svm_vcpu *svm)
 /* What the host's interrupt handlers depend on becomes the guest's... */
 static void svm_load_guest(struct svm_vcpu *svm)
 {
+	/*
+	 * Without LBR virtualization the guest has the host's (APM vol. 2,
+	 * 15.23): the #DB of a bus lock and the single steps of branches alone
+	 * are not for it.
+	 */
+	rdmsrl(MSR_IA32_DEBUGCTLMSR, svm->debugctl);
+	if (unlikely(svm->debugctl))
+		wrmsrl(MSR_IA32_DEBUGCTLMSR, 0);
 	duet_load_xcr0(&svm->vcpu);
 	if (svm_legacy_ssbd())
 		duet_switch_ssbd(svm->vcpu.msrs.virt_spec_ctrl, true);
@@ -272,6 +282,8 @@ static void svm_load_host(struct svm_vcpu *svm)
 	if (unlikely(hw_breakpoint_active()))
 		duet_restore_host_dr(&svm->vcpu);
 	duet_restore_xcr0(&svm->vcpu);
+	if (unlikely(svm->debugctl))
+		wrmsrl(MSR_IA32_DEBUGCTLMSR, svm->debugctl);
 	/* The guest's branch history must not meet user space's (VMSCAPE). */
 	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
 		this_cpu_write(x86_ibpb_exit_to_user, true);
@@ -308,7 +320,11 @@ void svm_host_event(struct duet_vcpu *vcpu)
 			.flags = X86_EFLAGS_IF,
 		};
 
-		do_machine_check(&regs);
+		/* Then what it did to the guest's state is not known. */
+		if (svm_erratum_383(to_svm(vcpu)))
+			vcpu->events.triple_fault = true;
+		else
+			do_machine_check(&regs);
 	}
 #endif
 }

@@ -111,6 +111,7 @@ struct svm_vcpu {
 	u32 work;		/* SVM_WORK_* */
 	u32 event_inj;		/* what the CPU got: it clears EVENTINJ */
 	u64 tsc_aux;		/* what the CPU has */
+	u64 debugctl;		/* the host's */
 	bool shadow_paging;
 	bool nrips, decode;	/* the CPU has it and the VM does not refuse it */
 	bool v_tpr;		/* not refused: the guest's CR8 is V_TPR */
@@ -213,6 +214,14 @@ int svm_probe(struct duet_caps *caps);
 void svm_remove(void);
 int svm_cpu_on(void);
 void svm_cpu_off(void);
+/* a zeroed page for VMRUN or VM_HSAVE_PA; NULL: no memory */
+struct page *svm_alloc_page(int node, gfp_t gfp);
+
+/* ---- errata.c; on that CPU, interrupts off ---- */
+void svm_errata_on(void);
+void svm_errata_off(void);
+/* a machine check that the guest caused, of no meaning to the host */
+bool svm_erratum_383(struct svm_vcpu *svm);
 
 /* ---- vcpu.c ---- */
 void svm_intercept_dr(struct svm_vcpu *svm, bool on);

@@ -137,11 +137,13 @@ static int svm_vcpu_create(struct duet_vcpu *vcpu)
 	struct svm_vcpu *svm = to_svm(vcpu);
 	const struct svm_features *f = &svm_features;
 	u64 refused = vcpu->vm->refused;
+	struct page *page;
 
 	svm_apply_quirks();
-	svm->vmcb = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	if (!svm->vmcb)
+	page = svm_alloc_page(numa_node_id(), GFP_KERNEL_ACCOUNT);
+	if (!page)
 		return -ENOMEM;
+	svm->vmcb = page_address(page);
 	svm->msrpm = svm_msrpm_alloc();
 	if (!svm->msrpm || svm_ghost_alloc(svm)) {
 		svm_msrpm_free(svm->msrpm);

@@ -26,7 +26,8 @@
  * something else ran since; or before each entry.
  */
 static DEFINE_STATIC_KEY_FALSE(vmx_l1d_flush_loop);
-static DEFINE_STATIC_KEY_FALSE(vmx_l1d_flush_entry);
+static DEFINE_STATIC_KEY_FALSE(vmx_flush_entry);
+static bool vmx_l1d_flush_entry;
 
 #define L1D_ORDER	4	/* the largest L1D of a CPU without the MSR */
 #define L1D_SIZE	(PAGE_SIZE << L1D_ORDER)
@@ -37,6 +38,9 @@ int vmx_l1d_init(void)
 {
 	u64 cap;
 
+	/* Where VERW is for each guest, enter.S does it (MMIO stale data). */
+	if (duet_mmio_leaks())
+		static_branch_enable(&vmx_flush_entry);
 	if (!boot_cpu_has_bug(X86_BUG_L1TF) ||
 	    l1tf_mitigation == L1TF_MITIGATION_OFF)
 		return 0;
@@ -51,10 +55,12 @@ int vmx_l1d_init(void)
 			return -ENOMEM;
 	}
 	if (l1tf_mitigation == L1TF_MITIGATION_FULL ||
-	    l1tf_mitigation == L1TF_MITIGATION_FULL_FORCE)
-		static_branch_enable(&vmx_l1d_flush_entry);
-	else
+	    l1tf_mitigation == L1TF_MITIGATION_FULL_FORCE) {
+		vmx_l1d_flush_entry = true;
+		static_branch_enable(&vmx_flush_entry);
+	} else {
 		static_branch_enable(&vmx_l1d_flush_loop);
+	}
 	return 0;
 }
 
@@ -79,6 +85,18 @@ static void vmx_flush_l1d(void)
 	for (i = 0; i < L1D_SIZE; i += 64)
 		READ_ONCE(vmx_l1d_pages[i]);
 	barrier_nospec();
+}
+
+/*
+ * Registers of devices can be read so that they show what is left in the CPU's
+ * buffers: a guest that has some must find nothing there.
+ */
+static void vmx_clear_before_entry(struct vmx_vcpu *vmx)
+{
+	if (vmx_l1d_flush_entry)
+		vmx_flush_l1d();
+	else if (READ_ONCE(vmx->vcpu.vm->maps_devices))
+		x86_clear_cpu_buffers();
 }
 
 static inline bool vmx_debug_active(const struct vmx_vcpu *vmx)
@@ -170,8 +188,8 @@ static inline void vmx_prepare_entry(struct vmx_vcpu *vmx)
 	vmx_ghost_enter(vmx);
 	if (unlikely(vmx->tsc_aux != vcpu->msrs.tsc_aux))
 		vmx_load_tsc_aux(vmx);
-	if (static_branch_unlikely(&vmx_l1d_flush_entry))
-		vmx_flush_l1d();
+	if (static_branch_unlikely(&vmx_flush_entry))
+		vmx_clear_before_entry(vmx);
 }
 
 /* The guest did not run. Everything is as it was, its state included. */
@@ -219,6 +237,7 @@ again:
 static void vmx_load_guest(struct vmx_vcpu *vmx)
 {
 	vmx_host_prepare(vmx);
+	vmx_perf_load_guest(vmx);
 	rdmsrl(MSR_IA32_DEBUGCTLMSR, vmx->debugctl);
 	duet_load_xcr0(&vmx->vcpu);
 	if (unlikely(hw_breakpoint_active()))
@@ -237,6 +256,7 @@ static void vmx_load_host(struct vmx_vcpu *vmx)
 	if (unlikely(hw_breakpoint_active()))
 		duet_restore_host_dr(&vmx->vcpu);
 	duet_restore_xcr0(&vmx->vcpu);
+	vmx_perf_load_host(vmx);
 	/* The guest's branch history must not meet user space's (VMSCAPE). */
 	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
 		this_cpu_write(x86_ibpb_exit_to_user, true);

@@ -118,8 +118,7 @@ static void vmx_init_controls(struct vmx_vcpu *vmx)
 	vmx_write(vmx, VMCS_PF_ERROR_MATCH, 0);
 	vmx_write(vmx, VMCS_CR3_TARGET_COUNT, 0);
 	vmx_write(vmx, VMCS_EXIT_MSR_STORE_COUNT, 0);
-	vmx_write(vmx, VMCS_EXIT_MSR_LOAD_COUNT, 0);
-	vmx_write(vmx, VMCS_ENTRY_MSR_LOAD_COUNT, 0);
+	vmx_perf_init(vmx);
 	vmx_write(vmx, VMCS_ENTRY_INTR_INFO, 0);
 	vmx_update_exceptions(vmx);
 }
@@ -174,6 +173,7 @@ static void vmx_vm_destroy(struct duet_vm *vm)
 
 static void vmx_free_pages(struct vmx_vcpu *vmx)
 {
+	free_page((unsigned long)vmx->msr_lists);
 	free_page((unsigned long)vmx->virtual_apic);
 	vmx_msr_bitmap_free(vmx->msr_bitmap);
 	if (vmx->vmcs)
@@ -185,7 +185,9 @@ static int vmx_alloc_pages(struct vmx_vcpu *vmx)
 	vmx->vmcs = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 	vmx->msr_bitmap = vmx_msr_bitmap_alloc();
 	vmx->virtual_apic = (u8 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	if (!vmx->vmcs || !vmx->msr_bitmap || !vmx->virtual_apic) {
+	vmx->msr_lists = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!vmx->vmcs || !vmx->msr_bitmap || !vmx->virtual_apic ||
+	    !vmx->msr_lists) {
 		vmx_free_pages(vmx);
 		return -ENOMEM;
 	}

@@ -108,6 +108,16 @@ struct vmx_host {
 	bool saved, syscall;
 };
 
+/**
+ * struct vmx_perf - the host's counters
+ * @entry, @exit: how many MSRs VM entries and VM exits load
+ * @pebs: the host's PEBS_ENABLE, while it is off
+ */
+struct vmx_perf {
+	u32 entry, exit;
+	u64 pebs;
+};
+
 /** struct vmx_vcpu - V: everything, as in common/vcpu.h */
 struct vmx_vcpu {
 	struct duet_vcpu vcpu;
@@ -135,7 +145,9 @@ struct vmx_vcpu {
 	u64 kernel_gs_base;	/* the guest's, unless host.saved */
 	u64 debugctl;		/* the host's */
 
+	struct vmx_perf perf;
 	unsigned long *msr_bitmap;	/* a page (SDM vol. 3, 25.6.9) */
+	void *msr_lists;		/* a page, see perf.c */
 	u8 *virtual_apic;		/* a page, only for the TPR */
 #ifdef CONFIG_DUET_SELFTEST_HOOKS
 	u64 mend[DUET_MAX_CHANGES];	/* what the hook's fields were */
@@ -325,6 +337,12 @@ void vmx_vpid_probe(void);
 u16 vmx_vpid_alloc(void);
 void vmx_vpid_free(u16 vpid);
 void vmx_invvpid(struct vmx_vcpu *vmx);
+
+/* ---- perf.c ---- */
+void vmx_perf_init(struct vmx_vcpu *vmx);
+/* what the host counts for itself alone is off in the guest; and on again */
+void vmx_perf_load_guest(struct vmx_vcpu *vmx);
+void vmx_perf_load_host(struct vmx_vcpu *vmx);
 
 /* ---- explain.c ---- */
 extern const struct duet_rule vmx_control_rules[], vmx_host_rules[],

@@ -87,7 +87,12 @@ static u64 duet_nested_leaf(struct duet_pager *p,
 	u64 entry = PFN_PHYS(pfn) | fmt->leaf | fmt->read | fmt->accessed;
 
 	/* Frames are taken as RAM alike within a mapping of the host's. */
-	entry |= duet_frame_is_ram(f->frame.pfn) ? fmt->wb : fmt->uc;
+	if (likely(duet_frame_is_ram(f->frame.pfn))) {
+		entry |= fmt->wb;
+	} else {
+		entry |= fmt->uc;
+		WRITE_ONCE(p->vm->maps_devices, true);
+	}
 	if (f->level > 1)
 		entry |= fmt->large;
 	/* Preset A and D bits save the CPU the locked updates. */

@@ -523,6 +523,7 @@ void local_irq_enable(void)
 {
 	if (!running)
 		return;
+	msrs_in_host(running->cpu);
 	running->irqs_off = false;
 	if (cpus[running->cpu].arrived)
 		interrupt(running->cpu);

@@ -69,6 +69,9 @@ void engine_on(int cpu, void (*fn)(void));
 struct thread *engine_self(void);
 void engine_block(bool (*blocked)(void *), void *what);
 
+/** msrs_in_host() - interrupts go on: the MSRs must be the host's */
+void msrs_in_host(int cpu);
+
 /** engine_interrupted() - an interrupt has come to this CPU, as a guest sees it */
 bool engine_interrupted(void);
 /** engine_buffered() - stores to it may stay in the store buffer */

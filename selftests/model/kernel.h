@@ -315,6 +315,7 @@ static inline void list_del(struct list_head *n)
 #define __GFP_ZERO		0
 /* Physical addresses are ours. */
 #define __pa(p)			((u64)(uintptr_t)(p))
+#define numa_node_id()		0
 #define __va(pa)		((void *)(uintptr_t)(pa))
 #define __sme_set(pa)		(pa)
 #define virt_to_phys(p)		__pa(p)

@@ -89,6 +89,26 @@ MUTANTS = [
     ("svm-clean-of-the-tpr", "svm/events.c",
      "		svm_dirty(svm, VMCB_CLEAN_TPR);\n	}\n", "	}\n"),
 
+    # ---- the host's MSRs around the guest
+    ("svm-debugctl-of-the-guest", "svm/run.c",
+     "	if (unlikely(svm->debugctl))\n		wrmsrl(MSR_IA32_DEBUGCTLMSR, 0);\n", ""),
+    ("svm-debugctl-of-the-host", "svm/run.c",
+     "	if (unlikely(svm->debugctl))\n		wrmsrl(MSR_IA32_DEBUGCTLMSR, svm->debugctl);\n", ""),
+    ("vmx-debugctl-of-the-host", "vmx/run.c",
+     "	if (unlikely(vmx->debugctl))\n		wrmsrl(MSR_IA32_DEBUGCTLMSR, vmx->debugctl);\n", ""),
+    ("vmx-perf-of-the-guest", "vmx/run.c",
+     "	vmx_perf_load_guest(vmx);\n", ""),
+    ("vmx-pebs-of-the-host", "vmx/run.c",
+     "	vmx_perf_load_host(vmx);\n", ""),
+    ("vmx-pebs-off-in-time", "vmx/perf.c",
+     "	wrmsrl(MSR_IA32_PEBS_ENABLE, 0);\n", ""),
+    ("vmx-pebs-off-after-an-nmi", "vmx/perf.c",
+     "		*entry++ = (struct vmx_list_msr){", "		if (m->msr != MSR_IA32_PEBS_ENABLE)\n			*entry++ = (struct vmx_list_msr){"),
+    ("vmx-perf-when-it-ends", "vmx/perf.c",
+     "	if (entry != vmx->perf.entry)\n", "	if (entry > vmx->perf.entry)\n"),
+    ("vmx-counters-of-the-host", "vmx/perf.c",
+     "	if (exit != vmx->perf.exit)\n		vmx_write(vmx, VMCS_EXIT_MSR_LOAD_COUNT, exit);\n", ""),
+
     # ---- vmx/: VMCLEAR, VMPTRLD, launch state
     ("vmx-first-vmclear", "vmx/cached.c",
      "	/* SDM vol. 3, 25.11.3 */\n	vmx_vmclear(page_to_phys(vmx->vmcs));\n", ""),

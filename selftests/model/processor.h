@@ -23,8 +23,19 @@
 #define MSR_IA32_ARCH_CAPABILITIES	0x10a
 #define ARCH_CAP_SKIP_VMENTRY_L1DFLUSH	0
 int rdmsrl_safe(u32 msr, u64 *value);
-#define rdmsrl(msr, value)		((value) = 0)
-#define wrmsrl(msr, value)		do { } while (0)
+#define MSR_TSC_AUX			0xc0000103
+#define MSR_IA32_FLUSH_CMD		0x10b
+#define L1D_FLUSH			1
+#define MSR_IA32_DEBUGCTLMSR		0x1d9
+#define MSR_CORE_PERF_GLOBAL_CTRL	0x38f
+#define MSR_IA32_PEBS_ENABLE		0x3f1
+u64 model_rdmsr(u32 msr);
+void model_wrmsr(u32 msr, u64 value);
+#define rdmsrl(msr, value)		((value) = model_rdmsr(msr))
+#define wrmsrl(msr, value)		model_wrmsr(msr, value)
+struct perf_guest_switch_msr { u32 msr; u64 host, guest; };
+struct perf_guest_switch_msr *perf_guest_get_msrs(int *nr, void *data);
+#define x86_clear_cpu_buffers()		do { } while (0)
 #define cr4_read_shadow()		0UL
 #define indirect_branch_prediction_barrier()	do { } while (0)
 #define native_write_cr2(v)		do { } while (0)

@@ -128,6 +128,7 @@ int svm_enter(u64 *gpr, struct svm_entry *entry)
 		vmcb->control.exit_code = VMEXIT_INVALID;
 		return 0;
 	}
+	msrs_in_guest(false);
 	obey_tlb_control(&vmcb->control, cpu);
 	if (!vmcb->control.nested_cr3)
 		model_fail("an entry without nCR3");
@@ -177,6 +178,11 @@ int svm_probe(struct duet_caps *caps)
 	};
 	caps->nested = true;
 	return 0;
+}
+
+struct page *svm_alloc_page(int node, gfp_t gfp)
+{
+	return alloc_page(gfp);
 }
 
 void svm_remove(void)

@@ -224,6 +224,19 @@ static void check_content(struct vmcs *v, const struct vmx_vcpu *vmx)
 		model_fail("the VMCS lost what was written to it");
 }
 
+/* A list of MSRs that an entry or an exit loads (25.7.2, 25.8.2) */
+static void load_msrs(u64 pa, u64 nr)
+{
+	const struct {
+		u32 index, reserved;
+		u64 value;
+	} *list = __va(pa);
+	u64 i;
+
+	for (i = 0; i < nr; i++)
+		model_wrmsr(list[i].index, list[i].value);
+}
+
 static void turn(struct vmx_vcpu *vmx, struct vmcs *v)
 {
 	u64 eptp = *field_of(v, VMCS_EPTP);
@@ -279,7 +292,13 @@ int vmx_enter(u64 *gpr, struct vmx_entry *entry)
 		return VMX_ENTER_EXITED;
 	}
 	v->cache.launched = true;
+	msrs_before_entry();
+	load_msrs(*field_of(v, VMCS_ENTRY_MSR_LOAD),
+		  *field_of(v, VMCS_ENTRY_MSR_LOAD_COUNT));
+	msrs_in_guest(true);
 	turn(vmx, v);
+	load_msrs(*field_of(v, VMCS_EXIT_MSR_LOAD),
+		  *field_of(v, VMCS_EXIT_MSR_LOAD_COUNT));
 	/* Exits save RSP, and the model knows it as well. */
 	*field_of(v, VMCS_GUEST_RSP) = ++model_vcpu(&vmx->vcpu)->rsp;
 	vmx->vcpu.valid &= ~(u32)DUET_ST_RSP;

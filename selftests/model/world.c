@@ -832,6 +832,7 @@ void scenario_run(const struct scenario *s)
 	pages_reset();
 	frames_reset();
 	tlb_reset();
+	msrs_reset();
 	svm_hw_reset();
 	vmx_hw_reset();
 	memset(mvms, 0, sizeof(mvms));

@@ -95,6 +95,11 @@ enum guest_exit guest_turn(struct duet_vcpu *vcpu, struct tlb_tag tag,
 
 /* ---- svm.c, vmx.c: control structures ---- */
 
+/* msr.c: around a guest, and before interrupts go on (engine.c) */
+void msrs_reset(void);
+void msrs_before_entry(void);
+void msrs_in_guest(bool debugctl_loaded);
+
 void svm_hw_reset(void);
 void vmx_hw_reset(void);
 void svm_page_freed(u64 pa);

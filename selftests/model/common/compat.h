@@ -10,6 +10,7 @@
 #define duet_young		int
 #define duet_ibpb()		do { } while (0)
 #define duet_host_cr4()		0UL
+#define duet_mmio_leaks()	false
 #define duet_note_guest_entry()	do { } while (0)
 #define duet_immediate_exit(run)	((run)->immediate_exit)
 /* A signal. */
