@@ -21,6 +21,14 @@
 #define CR4_DEFINED	(GENMASK_ULL(12, 0) | GENMASK_ULL(18, 16) |	\
 			 GENMASK_ULL(23, 20))
 
+/*
+ * The vectors that are exceptions (APM vol. 2, table 8-1): not NMI, the
+ * coprocessor's 9 and what is reserved; #VE is Intel's.
+ */
+#define EXCEPTIONS	((GENMASK_ULL(8, 0) & ~BIT_ULL(X86_TRAP_NMI)) | \
+			 GENMASK_ULL(14, 10) | GENMASK_ULL(19, 16) |	\
+			 BIT_ULL(X86_TRAP_CP) | GENMASK_ULL(30, 28))
+
 #define IOPM_SIZE	0x3000
 #define MSRPM_SIZE	0x2000
 
@@ -136,7 +144,7 @@ static bool bad_event_vector(const struct duet_fields *f)
 	if (!(inj & VMCB_EVENT_VALID) ||
 	    (inj & VMCB_EVENT_TYPE) != VMCB_EVENT_TYPE_EXCEPTION)
 		return false;
-	if (vector == X86_TRAP_NMI || vector > 31)
+	if (!(EXCEPTIONS & BIT_ULL(vector & 63)) || vector > 31)
 		return true;
 	/* BOUND does not exist in 64-bit mode. */
 	return vector == X86_TRAP_BR && (f->save->efer & EFER_LMA) &&

@@ -204,6 +204,9 @@ static u32 vmx_slice(void)
 
 	if (!(vmx_features.base.pin & PIN_PREEMPTION_TIMER))
 		return 0;
+	/* A host that does not know its TSC must not have turns of nothing. */
+	if (!ticks)
+		return U32_MAX;
 	ticks >>= vmx_rdmsr(MSR_IA32_VMX_MISC) & MISC_TIMER_RATE;
 	return clamp_t(u64, ticks, 1, U32_MAX);
 }
