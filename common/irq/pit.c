@@ -34,7 +34,7 @@ enum { RW_LSB = 1, RW_MSB, RW_WORD0, RW_WORD1 };
  * struct pit_channel - a counter
  * @s: in the ioctl's form; @s.count is binary and 1 to 0x10000,
  *	@s.count_load_time in ns of CLOCK_MONOTONIC
- * @held: ns counted so far while GATE is low in modes 0 and 4, -1: counting
+ * @held: ns counted so far while a low GATE stops the counter, -1: counting
  * @loaded: a count was written since the control word
  * @triggered: modes 1 and 5: GATE rose since then
  */
@@ -147,6 +147,12 @@ static bool get_out(const struct pit_channel *c)
 	return true;
 }
 
+/* "Gate" has a level but in modes 1 and 5, where its edge starts the counter. */
+static bool is_stopped(const struct pit_channel *c)
+{
+	return !c->s.gate && c->s.mode != 1 && c->s.mode != 5;
+}
+
 static void set_gate(struct pit_channel *c, bool gate)
 {
 	s64 now = ktime_get_ns();
@@ -154,26 +160,15 @@ static void set_gate(struct pit_channel *c, bool gate)
 	if (gate == c->s.gate)
 		return;
 	c->s.gate = gate;
-	switch (c->s.mode) {
-	case 0:
-	case 4:
-		/* a low gate stops the counter, a high one lets it go on */
-		if (!gate) {
-			c->held = max_t(s64, now - c->s.count_load_time, 0);
-		} else if (c->held >= 0) {
-			c->s.count_load_time = now - c->held;
-			c->held = -1;
-		}
-		break;
-	case 1:
-	case 5:
-	case 2:
-	case 3:
-		if (gate) {
-			c->s.count_load_time = now;
-			c->triggered = true;
-		}
-		break;
+	if (is_stopped(c)) {
+		c->held = max_t(s64, now - c->s.count_load_time, 0);
+	} else if (gate) {
+		/* modes 0 and 4 go on, the others begin anew */
+		if (c->s.mode == 0 || c->s.mode == 4)
+			now -= max_t(s64, c->held, 0);
+		c->s.count_load_time = now;
+		c->triggered = true;
+		c->held = -1;
 	}
 }
 
@@ -302,9 +297,7 @@ static void load_count(struct duet_pit *pit, u32 n, u32 val)
 	c->s.count = val ? val : c->s.bcd ? 10000 : 0x10000;
 	c->s.count_load_time = ktime_get_ns();
 	c->loaded = true;
-	c->held = -1;
-	if ((c->s.mode == 0 || c->s.mode == 4) && !c->s.gate)
-		c->held = 0;
+	c->held = is_stopped(c) ? 0 : -1;
 	if (n == 0)
 		start_timer(pit);
 }
@@ -551,9 +544,7 @@ static void set_channel(struct pit_channel *c,
 	c->s.count_load_time = ktime_get_ns();
 	c->loaded = c->s.mode != MODE_NONE;
 	c->triggered = c->s.gate;
-	c->held = -1;
-	if ((c->s.mode == 0 || c->s.mode == 4) && !c->s.gate)
-		c->held = 0;
+	c->held = is_stopped(c) ? 0 : -1;
 }
 
 int duet_pit_set(struct duet_vm *vm, const struct kvm_pit_state2 *ps)
