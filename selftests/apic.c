@@ -578,6 +578,47 @@ static void mode_change(void)
 	expect_done(v);
 }
 
+/* So is one that waits for the TSC. */
+static void guest_restored_deadline(void)
+{
+	apic_enable();
+	apic_write(APIC_LVT_TIMER, APIC_DEADLINE | 0x43);
+	wrmsr(MSR_TSC_DEADLINE, rdtsc() + 30 * tsc_hz_ms);
+	guest_sync(1);
+	GUEST_REQUIRE(rdmsr(MSR_TSC_DEADLINE));
+	safe_halt();
+	cli();
+	GUEST_EQ(rdmsr(MSR_TSC_DEADLINE), 0);
+	guest_done();
+}
+
+static void restored_deadline(void)
+{
+	struct vcpu *v = start(guest_restored_deadline);
+	struct kvm_cpuid2 *c = supported_cpuid(v->vm->kvm);
+	long khz = ioctl(v->fd, KVM_GET_TSC_KHZ, 0);
+	struct kvm_lapic_state l;
+	uint64_t when;
+
+	if (!check_extension(v->vm->kvm, KVM_CAP_TSC_DEADLINE_TIMER))
+		skip("no TSC-deadline timer");
+	cpuid_find(c, 1, 0)->ecx |= 1u << 24;
+	must(v->fd, KVM_SET_CPUID2, c);
+	tsc_hz_ms = khz > 0 ? khz : 1000000;
+	expect_sync(v, 1);
+	when = msr_get(v, MSR_TSC_DEADLINE);
+	must(v->fd, KVM_GET_LAPIC, &l);
+	must(v->fd, KVM_SET_LAPIC, &l);
+	REQUIRE_EQ(msr_get(v, MSR_TSC_DEADLINE), when);
+	expect_done(v);
+	REQUIRE_EQ(count[0x43], 1);
+	/* In another mode there is none. */
+	must(v->fd, KVM_GET_LAPIC, &l);
+	*(uint32_t *)(l.regs + APIC_LVT_TIMER) = 0x40;
+	must(v->fd, KVM_SET_LAPIC, &l);
+	REQUIRE_EQ(msr_get(v, MSR_TSC_DEADLINE), 0);
+}
+
 static const struct test tests[] = {
 	{ "IPIs to oneself, every vector, by shorthand and destination",
 	  self_ipi },
@@ -592,6 +633,7 @@ static const struct test tests[] = {
 	{ "registers and their reserved bits", registers },
 	{ "x2APIC: MSRs, self-IPI, transitions", x2apic },
 	{ "a running timer survives GET_LAPIC and SET_LAPIC", restored },
+	{ "a TSC deadline survives them", restored_deadline },
 	{ "x2APIC mode needs CPUID", no_x2apic },
 	{ "in x2APIC mode the page is nobody's", page_x2apic },
 	{ "timer: a change of mode", mode_change },

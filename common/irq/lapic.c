@@ -458,6 +458,7 @@ int duet_lapic_get(struct duet_vcpu *vcpu, struct kvm_lapic_state *s)
 int duet_lapic_set(struct duet_vcpu *vcpu, const struct kvm_lapic_state *s)
 {
 	struct duet_lapic *l = vcpu->lapic;
+	u64 deadline;
 	u32 count;
 
 	if (!l)
@@ -466,6 +467,9 @@ int duet_lapic_set(struct duet_vcpu *vcpu, const struct kvm_lapic_state *s)
 	    duet_x2apic_api(vcpu->vm, KVM_X2APIC_API_USE_32BIT_IDS) &&
 	    *(const u32 *)(s->regs + APIC_ID) != vcpu->id)
 		return -EINVAL;
+	/* An MSR of its own has it, and sets it. */
+	hrtimer_cancel(&l->timer);
+	deadline = l->deadline;
 	duet_lapic_timer_cancel(l);
 	memcpy(l->regs, s->regs, sizeof(s->regs));
 	duet_lapic_sanitise(l);
@@ -476,6 +480,7 @@ int duet_lapic_set(struct duet_vcpu *vcpu, const struct kvm_lapic_state *s)
 		count = duet_lapic_reg(l, APIC_TMICT);
 	duet_lapic_timer_divide(l);
 	duet_lapic_timer_start(l, count);
+	duet_lapic_timer_deadline(l, deadline);
 	duet_lapic_refresh(l);
 	duet_vapic_stale(l);
 	duet_ioapic_forget(vcpu);
