@@ -111,7 +111,8 @@ int duet_lapic_msr_write(struct duet_vcpu *vcpu, u32 index, u64 value);
  * duet_lapic_mmio_waits() - is this access not for the backend's loop?
  *
  * An IPI to many has to visit all vCPUs: not with interrupts off. A register
- * that is read while the local APIC is lent is not what it will be.
+ * that is read while the local APIC is lent is not what it will be, and an EOI
+ * that is written while a PV EOI is due is not that interrupt's.
  */
 bool duet_lapic_mmio_waits(struct duet_vcpu *vcpu, gpa_t gpa, u32 value,
 			   bool write);

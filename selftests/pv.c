@@ -243,6 +243,101 @@ static void level(void)
 	expect_done(v);
 }
 
+/*
+ * The bit is offered to one that nests in a level-triggered one; the real EOI
+ * that follows is the latter's, and the IOAPIC hears of it at once.
+ */
+#define ROUNDS	20
+
+static volatile bool wide;
+static volatile unsigned int still;
+
+static void write_eoi(void)
+{
+	if (wide)
+		wrmsr(X2(APIC_EOI), 0);
+	else
+		apic_eoi();
+}
+
+static void guest_inner(struct trap *t)
+{
+	count[t->vector]++;
+	if (clear_bit(&word))
+		skipped++;
+	else
+		write_eoi();
+}
+
+/* Pin 10's, by the plainest of instructions. */
+static uint32_t quick_rte(void)
+{
+	uint32_t v;
+
+	asm volatile("movl %1, (%2); movl 16(%2), %0"
+		     : "=r" (v) : "r" (0x10 + 2 * 10), "r" (IOAPIC_BASE)
+		     : "memory");
+	return v;
+}
+
+static void guest_outer(struct trap *t)
+{
+	count[t->vector]++;
+	guest_sync(2);	/* the line falls */
+	sti();
+	if (wide)
+		wrmsr(0x83f, 0x61);
+	else
+		apic_self_ipi(0x61);
+	asm volatile("nop; nop");
+	cli();
+	if (!clear_bit(&word))
+		write_eoi();
+	still += quick_rte() >> 14 & 1;
+}
+
+static void guest_level_nests(void)
+{
+	unsigned int i;
+
+	guest_handlers[0x4a] = guest_outer;
+	guest_handlers[0x61] = guest_inner;
+	apic_enable();
+	pic_init(0x20, 0xffff);
+	wrmsr(MSR_PV_EOI, (uintptr_t)&word | 1);
+	ioapic_route(10, 0x4a | 1u << 15);
+	for (i = 1; i <= ROUNDS; i++) {
+		if (i == ROUNDS / 2) {
+			wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | 0x400);
+			wide = true;
+		}
+		guest_sync(1);
+		window();
+		GUEST_EQ(count[0x4a], i);
+		GUEST_EQ(count[0x61], i);
+	}
+	GUEST_EQ(still, 0);
+	GUEST_REQUIRE(!strict || skipped >= ROUNDS / 2);
+	guest_done();
+}
+
+static void level_nests(void)
+{
+	struct vcpu *v = start(guest_level_nests);
+	struct kvm_irq_level l = { .irq = 10 };
+	unsigned int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		expect_sync(v, 1);
+		l.level = 1;
+		must(v->vm->fd, KVM_IRQ_LINE, &l);
+		expect_sync(v, 2);
+		l.level = 0;
+		must(v->vm->fd, KVM_IRQ_LINE, &l);
+	}
+	expect_done(v);
+}
+
 /* An exit in the handler: user space sees no bit, and the whole ISR. */
 static void guest_leaving(struct trap *t)
 {
@@ -511,6 +606,8 @@ static const struct test tests[] = {
 	{ "PV EOI is not offered when another one waits", waits },
 	{ "PV EOI and interrupts in the handler", nests },
 	{ "PV EOI is not for level-triggered interrupts", level },
+	{ "PV EOI in a level-triggered one, which ends by the register",
+	  level_nests },
 	{ "PV EOI: an exit in the handler takes the offer back", leaves },
 	{ "PV EOI: its page is deleted", lost },
 	{ "PV EOI: the register, INIT, CPUID", state },

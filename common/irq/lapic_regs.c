@@ -241,8 +241,14 @@ bool duet_lapic_mmio_waits(struct duet_vcpu *vcpu, gpa_t gpa, u32 value,
 	if (!write)	/* ISR, PPR, TPR: duet_lapic_take_back() comes first */
 		return vcpu->lapic_lent && !((gpa ^ vcpu->msrs.apic_base) &
 					 GENMASK_ULL(51, 12));
-	return (gpa & ~PAGE_MASK) == APIC_ICR &&
-	       !icr_is_quick(value, duet_lapic_reg(l, APIC_ICR2) >> 24 == 0xff);
+	switch (gpa & ~PAGE_MASK) {
+	case APIC_EOI:	/* of the interrupt below: duet_pv_eoi_sync(), too */
+		return vcpu->pv_eoi;
+	case APIC_ICR:
+		return !icr_is_quick(value, duet_lapic_reg(l, APIC_ICR2) >>
+				     24 == 0xff);
+	}
+	return false;
 }
 
 bool duet_lapic_mmio(struct duet_vcpu *vcpu, gpa_t gpa, int len, void *data,
@@ -347,6 +353,9 @@ bool duet_lapic_msr_write_fast(struct duet_vcpu *vcpu, u32 index, u64 value)
 		duet_lapic_timer_deadline(l, value);
 		return true;
 	case X2APIC_EOI:
+		if (vcpu->pv_eoi)	/* see duet_lapic_mmio_waits() */
+			return false;
+		break;
 	case X2APIC_TPR:
 	case X2APIC_SELF_IPI:
 		break;

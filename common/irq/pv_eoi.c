@@ -5,9 +5,10 @@
  * the clearing of that bit, which is no exit. It is set at an entry, if
  * nothing waits behind that interrupt, and taken back after the next turn of
  * the backend's loop. While it is set (vcpu->pv_eoi) the local APIC may be one
- * EOI behind: nothing in the loop reads its ISR or PPR. An EOI or a TPR that is
- * written meanwhile comes to the same in the end, since an EOI is always the
- * highest interrupt's.
+ * EOI behind: nothing in the loop reads its ISR or PPR. A TPR that is written
+ * meanwhile comes to the same in the end. An EOI that is written leaves the
+ * loop: it may be that of an interrupt below, of whose end somebody wants to
+ * hear, as nobody does of one whose EOI is a bit.
  *
  * Called by lapic.c and msr.c; touches guest memory. All in the
  * vCPU's thread.
