@@ -260,6 +260,8 @@ static void svm_start_step(struct svm_vcpu *svm)
 
 void svm_before_entry(struct svm_vcpu *svm)
 {
+	const u32 interrupt = VMCB_EVENT_VALID | VMCB_EVENT_TYPE_INTR;
+
 	if (svm->work & SVM_WORK_COPY)
 		svm_take_copy(svm);
 	if (svm->work & SVM_WORK_SOFT)
@@ -268,6 +270,11 @@ void svm_before_entry(struct svm_vcpu *svm)
 		svm->work &= ~SVM_WORK_STEP;
 		svm_start_step(svm);
 	}
+	/* An exit right after the delivery: nothing is delivered twice. */
+	if (static_branch_unlikely(&svm_tcg_quirk) &&
+	    (svm->event_inj & (VMCB_EVENT_VALID | VMCB_EVENT_TYPE)) ==
+		    interrupt)
+		smp_send_reschedule(svm->vcpu.cpu);
 }
 
 void svm_iret_exit(struct svm_vcpu *svm)

@@ -15,9 +15,11 @@
  *    entry that executed nothing, and step out of it instead of opening a
  *    window.
  *  - An external interrupt from EVENTINJ is delivered, and stays noted as an
- *    exception to be delivered: once more, if TCG's loop is interrupted just
- *    then. Cure: interrupts go in by V_IRQ with their vector; what is still
- *    there at the exit was not delivered.
+ *    exception to be delivered: once more, if TCG's loop is interrupted before
+ *    the next exception or exit. Cure: interrupts go in by V_IRQ with their
+ *    vector; what is still there at the exit was not delivered. Where V_IRQ is
+ *    not free or would not arrive, a physical interrupt makes the exit come
+ *    right after the delivery.
  */
 #include <linux/gfp.h>
 #include <linux/mem_encrypt.h>
