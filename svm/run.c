@@ -262,7 +262,7 @@ static void svm_load_guest(struct svm_vcpu *svm)
 	 * 15.23): the #DB of a bus lock and the single steps of branches alone
 	 * are not for it.
 	 */
-	rdmsrl(MSR_IA32_DEBUGCTLMSR, svm->debugctl);
+	svm->debugctl = __rdmsr(MSR_IA32_DEBUGCTLMSR);
 	if (unlikely(svm->debugctl))
 		wrmsrl(MSR_IA32_DEBUGCTLMSR, 0);
 	duet_load_xcr0(&svm->vcpu);

@@ -59,25 +59,26 @@ static void vmx_stop_pebs(struct vmx_vcpu *vmx, u64 host)
 /* Nothing of it differs unless somebody uses perf just now. */
 void vmx_perf_load_guest(struct vmx_vcpu *vmx)
 {
-	struct vmx_list_msr *entry = vmx_entry_list(vmx);
-	struct vmx_list_msr *exit = vmx_exit_list(vmx);
 	const struct perf_guest_switch_msr *m;
+	u32 entry = 0, exit = 0;
 	int nr = 0, i;
 
 	m = perf_guest_get_msrs(&nr, NULL);
-	for (i = 0; m && i < min_t(int, nr, NR_MSRS); i++, m++) {
+	for (i = 0; m && i < nr && i < NR_MSRS; i++, m++) {
 		if (likely(m->host == m->guest))
 			continue;
-		*entry++ = (struct vmx_list_msr){ .index = m->msr,
-					     .value = m->guest };
+		vmx_entry_list(vmx)[entry++] = (struct vmx_list_msr) {
+			.index = m->msr, .value = m->guest,
+		};
 		if (m->msr == MSR_IA32_PEBS_ENABLE)
 			vmx_stop_pebs(vmx, m->host);
 		else
-			*exit++ = (struct vmx_list_msr){ .index = m->msr,
-						    .value = m->host };
+			vmx_exit_list(vmx)[exit++] = (struct vmx_list_msr) {
+				.index = m->msr, .value = m->host,
+			};
 	}
-	vmx_set_lists(vmx, entry - vmx_entry_list(vmx),
-		      exit - vmx_exit_list(vmx));
+	if (entry | exit | vmx->perf.entry | vmx->perf.exit)
+		vmx_set_lists(vmx, entry, exit);
 }
 
 void vmx_perf_load_host(struct vmx_vcpu *vmx)

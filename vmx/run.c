@@ -238,7 +238,7 @@ static void vmx_load_guest(struct vmx_vcpu *vmx)
 {
 	vmx_host_prepare(vmx);
 	vmx_perf_load_guest(vmx);
-	rdmsrl(MSR_IA32_DEBUGCTLMSR, vmx->debugctl);
+	vmx->debugctl = __rdmsr(MSR_IA32_DEBUGCTLMSR);
 	duet_load_xcr0(&vmx->vcpu);
 	if (unlikely(hw_breakpoint_active()))
 		duet_save_host_dr(&vmx->vcpu);

@@ -103,7 +103,7 @@ MUTANTS = [
     ("vmx-pebs-off-in-time", "vmx/perf.c",
      "	wrmsrl(MSR_IA32_PEBS_ENABLE, 0);\n", ""),
     ("vmx-pebs-off-after-an-nmi", "vmx/perf.c",
-     "		*entry++ = (struct vmx_list_msr){", "		if (m->msr != MSR_IA32_PEBS_ENABLE)\n			*entry++ = (struct vmx_list_msr){"),
+     "		vmx_entry_list(vmx)[entry++] =", "		if (m->msr != MSR_IA32_PEBS_ENABLE)\n			vmx_entry_list(vmx)[entry++] ="),
     ("vmx-perf-when-it-ends", "vmx/perf.c",
      "	if (entry != vmx->perf.entry)\n", "	if (entry > vmx->perf.entry)\n"),
     ("vmx-counters-of-the-host", "vmx/perf.c",

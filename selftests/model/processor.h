@@ -31,6 +31,7 @@ int rdmsrl_safe(u32 msr, u64 *value);
 #define MSR_IA32_PEBS_ENABLE		0x3f1
 u64 model_rdmsr(u32 msr);
 void model_wrmsr(u32 msr, u64 value);
+#define __rdmsr(msr)			model_rdmsr(msr)
 #define rdmsrl(msr, value)		((value) = model_rdmsr(msr))
 #define wrmsrl(msr, value)		model_wrmsr(msr, value)
 struct perf_guest_switch_msr { u32 msr; u64 host, guest; };
