@@ -74,6 +74,12 @@ void duet_clock_moved(struct duet_vcpu *vcpu);
 void duet_clock_suspend(struct duet_vm *vm);
 void duet_clock_resume(struct duet_vm *vm);
 
+/**
+ * duet_clock_woke() - the machine slept, in whatever way
+ * Context: user threads are frozen.
+ */
+void duet_clock_woke(struct duet_vm *vm);
+
 /** duet_clock_stopped() - KVM_KVMCLOCK_CTRL; 0 or -EINVAL: no clock is used */
 int duet_clock_stopped(struct duet_vcpu *vcpu);
 

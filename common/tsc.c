@@ -121,7 +121,6 @@ void duet_tsc_went_back(struct duet_vm *vm, u64 by)
 	duet_for_each_vcpu(i, vcpu, vm) {
 		WRITE_ONCE(vcpu->tsc_offset, vcpu->tsc_offset + by);
 		duet_wrote(vcpu, DUET_ST_TSC);
-		duet_request(vcpu, DUET_REQ_TIMER);
 	}
 }
 

@@ -38,7 +38,7 @@ struct duet_emulator;
 #define DUET_REQ_UPDATE		BIT(5)	/* ops->update() */
 #define DUET_REQ_CLOCK		BIT(6)	/* duet_clock_update() */
 #define DUET_REQ_KICK		BIT(7)	/* just leave guest mode */
-#define DUET_REQ_DEAD		BIT(8)	/* the VM is bugged */
+#define DUET_REQ_DEAD		BIT(8)	/* no CPU can run it any more */
 #define DUET_REQ_EOI		BIT(9)	/* duet_lapic_exit() */
 #define DUET_REQ_STEAL		BIT(10)	/* duet_steal_update() */
 #define DUET_REQ_TPR		BIT(11)	/* duet_lapic_exit() */

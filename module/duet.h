@@ -28,6 +28,9 @@ void duet_hardware_put(void);
 void duet_hardware_list(struct duet_vm *vm);
 void duet_hardware_unlist(struct duet_vm *vm);
 
+/** duet_hardware_watch() - hear of the machine's sleep as @node does */
+void duet_hardware_watch(struct device *node);
+
 DECLARE_PER_CPU(bool, duet_cpu_is_on);
 
 /* dev.c */

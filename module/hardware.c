@@ -10,8 +10,11 @@
 #include "module/duet.h"
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
+#include <linux/device.h>
 #include <linux/module.h>
 #include <linux/namei.h>
+#include <linux/pm.h>
+#include <linux/pm_domain.h>
 #include <linux/reboot.h>
 #include <asm/reboot.h>
 
@@ -250,16 +253,45 @@ static void duet_resume(DUET_SYSCORE_ARG)
 {
 	struct duet_vm *vm;
 
-	if (duet_users && duet_cpu_on_local())
+	bool lost = duet_users && duet_cpu_on_local();
+
+	if (lost)
 		pr_err("virtualization did not come back after suspend\n");
-	list_for_each_entry(vm, &duet_vms, link)
+	list_for_each_entry(vm, &duet_vms, link) {
 		duet_clock_resume(vm);
+		if (lost)
+			duet_request_all(vm, DUET_REQ_DEAD, false);
+	}
 }
 
 DUET_SYSCORE_OPS(duet_syscore) = {
 	.suspend = duet_suspend,
 	.resume = duet_resume,
 };
+
+/*
+ * After every kind of sleep, also the one to idle, in which the CPUs stay on
+ * and only the threads stand still. They still do, but interrupts are on.
+ */
+static int duet_wake(struct device *dev)
+{
+	struct duet_vm *vm;
+
+	mutex_lock(&duet_hardware_lock);
+	list_for_each_entry(vm, &duet_vms, link)
+		duet_clock_woke(vm);
+	mutex_unlock(&duet_hardware_lock);
+	return 0;
+}
+
+static struct dev_pm_domain duet_pm_domain = {
+	.ops = { SET_SYSTEM_SLEEP_PM_OPS(NULL, duet_wake) },
+};
+
+void duet_hardware_watch(struct device *node)
+{
+	dev_pm_domain_set(node, &duet_pm_domain);
+}
 
 /* Firmware may hang if it finds a CPU in VMX operation; vCPUs just wait. */
 static int duet_reboot(struct notifier_block *nb, unsigned long event,

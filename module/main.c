@@ -87,6 +87,7 @@ static int __init duet_init(void)
 			       duet_misc.name);
 		goto err_hardware;
 	}
+	duet_hardware_watch(duet_misc.this_device);
 	pr_info("%s, generation %u, %u tags; /dev/%s\n", duet_caps.vendor,
 		duet_caps.generation, duet_caps.nr_tags, duet_misc.name);
 	return 0;

@@ -60,11 +60,11 @@ static int duet_handle_requests(struct duet_vcpu *vcpu)
 
 	if (likely(!req))
 		return 1;
+	if (unlikely(req & DUET_REQ_DEAD))
+		return -EIO;
 	/* Full barrier: what the requester wrote before is seen below. */
 	req = atomic_fetch_andnot(req, &vcpu->requests) & req;
 
-	if (req & DUET_REQ_DEAD)
-		return -EIO;
 	if (req & DUET_REQ_TIMER)
 		duet_lapic_timer_sync(vcpu);
 	if (req & DUET_REQ_UPDATE)
