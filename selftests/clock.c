@@ -1,22 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Rule: the guest's TSC counts at the rate that KVM_GET_TSC_KHZ gives, from
- * where user space puts it, the same for all vCPUs that were put together; it
- * and the guest's clock never go back, the host's suspend included, and the
- * guest is told when it stood still.
+ * where user space puts it, the same for all vCPUs that were put together; the
+ * guest's clock goes with it, and the guest is told when it stood still.
  */
-#include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 
 #include "apic.h"
 #include "clock.h"
 #include "tap.h"
 
 static struct time_info clocks[2];
-static volatile uint64_t seen_tsc, seen_ns;
+static volatile uint64_t seen_tsc, spins;
 static volatile unsigned int count[256];
-static volatile bool stop;
 
 static struct vcpu *start(unsigned int flags, void (*fn)(void))
 {
@@ -202,99 +198,6 @@ static void told(void)
 	expect_done(v);
 }
 
-/* Suspend: one vCPU stands in user space, one spins in the guest. */
-static void guest_before_after(void)
-{
-	uint64_t tsc, ns;
-
-	wrmsr(MSR_SYSTEM_TIME, (uintptr_t)&clocks[0] | 1);
-	ns = clock_ns(&clocks[0]);
-	tsc = rdtsc();
-	guest_sync(1);
-	seen_ns = clock_ns(&clocks[0]);
-	seen_tsc = rdtsc();
-	GUEST_REQUIRE(seen_tsc >= tsc);
-	GUEST_REQUIRE(seen_ns >= ns);
-	GUEST_EQ(clocks[0].flags & TIME_STOPPED, TIME_STOPPED);
-	guest_sync(2);
-	stop = true;
-	guest_done();
-}
-
-static volatile uint64_t spins;
-
-static void guest_spins(void)
-{
-	uint64_t tsc = 0, ns = 0, now;
-
-	wrmsr(MSR_SYSTEM_TIME, (uintptr_t)&clocks[1] | 1);
-	while (!stop) {
-		now = rdtsc();
-		GUEST_REQUIRE(now >= tsc);
-		tsc = now;
-		now = clock_ns(&clocks[1]);
-		GUEST_REQUIRE(now >= ns);
-		ns = now;
-		spins++;
-	}
-	guest_done();
-}
-
-static void *run_spins(void *v)
-{
-	int r;
-
-	do {
-		r = vcpu_run(v);	/* suspend is a signal to it */
-	} while (r == -EINTR);
-	REQUIRE(ucall_get(v));
-	return NULL;
-}
-
-static bool put(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-	bool ok = fd >= 0 && write(fd, text, strlen(text)) > 0;
-
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
-
-static void suspended(void)
-{
-	struct vcpu *v, *w;
-	struct kvm_clock_data before, after;
-	pthread_t thread;
-	uint64_t n;
-
-	if (!put("/sys/power/pm_test", "core"))
-		skip("this kernel has no /sys/power/pm_test");
-	put("/sys/module/suspend/parameters/pm_test_delay", "1");
-	v = start(0, guest_before_after);
-	w = vcpu_create(v->vm, 1);
-	vcpu_start(w, guest_spins);
-	vcpu_open(w);
-	pthread_create(&thread, NULL, run_spins, w);
-	while (!spins)
-		usleep(1000);
-	expect_sync(v, 1);
-	must(v->vm->fd, KVM_GET_CLOCK, &before);
-	REQUIRE(put("/sys/power/state", "mem"), "suspend: %s", strerror(errno));
-	must(v->vm->fd, KVM_GET_CLOCK, &after);
-	REQUIRE(after.clock > before.clock);
-	expect_sync(v, 2);
-	REQUIRE(seen_ns >= before.clock);
-	must(v->vm->fd, KVM_GET_CLOCK, &after);
-	REQUIRE(seen_ns <= after.clock);
-	n = spins;
-	while (spins == n)
-		usleep(1000);
-	expect_done(v);
-	pthread_join(thread, NULL);
-	put("/sys/power/pm_test", "none");
-}
-
 /*
  * The page of a vCPU that sleeps is brought up to date, too: Linux reads the
  * clock from the first vCPU's page on all others.
@@ -418,7 +321,6 @@ static const struct test tests[] = {
 	{ "KVM_VCPU_TSC_OFFSET is what the guest sees, and can be set", offsets },
 	{ "a TSC deadline moves with the offset", deadline },
 	{ "KVM_KVMCLOCK_CTRL tells the guest, once", told },
-	{ "TSC and clock do not go back when the host is suspended", suspended },
 	{ "the clock of a vCPU that sleeps is set as well", asleep },
 	{ "who is not offered the clock has none", not_offered },
 	{ "the clock goes on when the TSC is moved", after_offset },

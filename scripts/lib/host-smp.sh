@@ -11,6 +11,7 @@
 # many     eight guests at once with one or two vCPUs; three are killed
 # migrate  one guest, its threads moved between the host's CPUs all the time
 # hotplug  one guest while the host's CPU 1 goes and comes all the time
+# suspend  one guest while the host is suspended to RAM again and again
 
 mode=$1 device=$2 cpus=$3 seconds=$4 words=$5
 
@@ -100,6 +101,22 @@ hotplug()
 	done
 }
 
+# It wakes up by itself.
+suspend()
+{
+	local n=0
+
+	trap 'say "slept $n times"; exit' TERM
+	while [ -d "/proc/$1" ]; do
+		if echo mem >/sys/power/state; then
+			n=$((n + 1))
+		else
+			say "suspend failed"
+		fi
+		sleep 2
+	done
+}
+
 many()
 {
 	local i=0 pids='' failed=0 status
@@ -137,6 +154,7 @@ case $mode in
 boot) one nothing ;;
 migrate) one migrate ;;
 hotplug) one hotplug ;;
+suspend) one suspend ;;
 many) many ;;
 esac || {
 	dmesg | tail -n 10

@@ -13,6 +13,8 @@
 kmemleak=/sys/kernel/debug/kmemleak
 owners=/sys/kernel/debug/page_owner
 [ ! -e $kmemleak ] || export DUET_SLOWNESS=10	# selftests/lib/pace.h
+# a machine that survives it (scripts/host run --suspend)
+! grep -qw duet.suspend /proc/cmdline || export DUET_SUSPEND=mem
 devices=$1
 seconds=$2
 refuse=$3

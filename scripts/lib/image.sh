@@ -7,7 +7,7 @@
 PATH=$PATH:/usr/sbin:/sbin
 
 # Modules that the emulated host may want to load; missing ones are left out.
-HOST_MODULES="kvm kvm_amd kvm_intel irqbypass"
+HOST_MODULES="kvm kvm_amd kvm_intel irqbypass msr"
 
 # newer TARGET SOURCE...: true if TARGET is there and no SOURCE is newer.
 newer()

@@ -45,6 +45,7 @@ def parse(argv):
     p.add_argument("--deterministic", action="store_true")
     p.add_argument("--firmware-off", action="store_true")
     p.add_argument("--mitigations", action="store_true")
+    p.add_argument("--suspend", action="store_true")
     p.add_argument("--allow-warnings", action="store_true")
     p.add_argument("--dmesg", action="store_true")
     p.add_argument("--shell", action="store_true")
@@ -67,6 +68,8 @@ def command_line(args, token):
     if args.mend_eventinj:
         # for the selftests: see interrupts_go_twice()
         line.append("duet.eventinj=mended")
+    if args.suspend or args.machine in bochs.MACHINES:
+        line.append("duet.suspend")
     line += bochs.KERNEL_ARGUMENTS.get(args.machine, [])
     return " ".join(line + args.append)
 

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
 """The machine "tcg": QEMU's own AMD-V. Called by machine.py."""
 
+import contextlib
+import json
 import os
 import re
+import socket
 import subprocess
 import sys
+import threading
+import time
 
 from build import build
 
@@ -45,18 +50,54 @@ def mend(name):
     return mended
 
 
+# The host's own clock counts whole seconds, and is to have seen one.
+ASLEEP = 1.2
+
+
+def wake(directory):
+    """Wakes the machine up a while after it went to sleep, each time.
+
+    Its own alarm would have to be set before, and be over too early on a machine
+    that is slow to fall asleep.
+    """
+    # a socket's path has to be short
+    fd = os.open(directory, os.O_PATH)
+    monitor = socket.socket(socket.AF_UNIX)
+    while True:
+        try:
+            monitor.connect(f"/proc/self/fd/{fd}/monitor")
+            break
+        except (FileNotFoundError, ConnectionRefusedError):
+            time.sleep(0.1)
+    with contextlib.suppress(OSError), monitor.makefile("rw") as f:
+        f.write('{"execute": "qmp_capabilities"}\n')
+        f.flush()
+        for said in f:
+            if json.loads(said).get("event") == "SUSPEND":
+                time.sleep(ASLEEP)
+                f.write('{"execute": "system_wakeup"}\n')
+                f.flush()
+
+
 def prepare(args, line, serial):
     """The command to run, and its environment."""
     name, fair = program(args)
     env = dict(os.environ)
     if args.mend_eventinj:
         env.update(mend(name))
+    # What QEMU itself lays out in memory, it lays out again when the machine
+    # wakes up: over the kernel that sleeps there. A bzImage is fetched by code
+    # in the machine, and takes a second or two to unpack itself.
+    kernel = args.vmlinuz if args.suspend else args.kernel
     argv = [name, "-nodefaults", "-no-user-config",
             "-machine", "q35,hpet=off,i8042=off,smm=off",
             "-cpu", CPU, "-m", str(args.memory), "-smp", str(args.cpus),
             "-display", "none", "-no-reboot",
-            "-kernel", args.kernel, "-initrd", args.initrd, "-append", line,
+            "-kernel", kernel, "-initrd", args.initrd, "-append", line,
             "-device", "isa-debug-exit,iobase=0xf4,iosize=1"]
+    if args.suspend:
+        argv += ["-qmp", "unix:monitor,server=on,wait=off"]
+        threading.Thread(target=wake, args=(args.work,), daemon=True).start()
     if args.shell:
         argv += ["-serial", "mon:stdio"]
     else:
@@ -89,7 +130,7 @@ def prepare(args, line, serial):
 
 
 def interactive(args, argv, env):
-    subprocess.run(argv, env=env)
+    subprocess.run(argv, env=env, cwd=args.work)
     return 0
 
 

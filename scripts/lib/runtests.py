@@ -26,7 +26,7 @@ MACHINES = ("tcg", "svm1", "svm2", "vmx1", "vmx2")
 # What a boot, the loading and unloading may take, on a busy machine.
 BOOT_SECONDS = 120
 # What says more with two processors than with one.
-SMP_PROGRAMS = ("smp", "storms", "nmi", "eventfd")
+SMP_PROGRAMS = ("smp", "storms", "nmi", "eventfd", "suspend")
 
 
 class Report:
@@ -177,7 +177,7 @@ class Machine:
                 "--kernel", self.options.kernel,
                 "--cpus", str(self.cpus),
                 "--timeout", str(min(budget, self.options.boot_limit)),
-                "--allow-warnings",
+                "--allow-warnings", "--suspend",
                 "--file", os.path.join(SCRIPTS, "lib", "host-tests.sh"),
                 "--", "sh", "host-tests.sh", " ".join(devices),
                 str(self.limit), self.options.refuse, *programs]
