@@ -293,28 +293,18 @@ void duet_clock_suspend(struct duet_vm *vm)
 
 /*
  * The pair is that of the suspend. The clock went on, by the host's clock that
- * counts suspended time; the guest's TSC may have stood still, but does not go
- * back.
+ * counts suspended time, whatever the TSC did. A guest that is told it was
+ * stopped spares its watchdogs. The host's timers stood still: if the TSC did
+ * not, deadlines came closer.
  */
 void duet_clock_resume(struct duet_vm *vm)
 {
 	struct duet_clock c = duet_clock_read(vm);
 	struct moment m = duet_now();
-
-	duet_clock_write(vm, c.ns + (m.boot_ns - c.boot_ns), &m);
-	if (m.tsc < c.tsc)
-		duet_tsc_went_back(vm, c.tsc - m.tsc);
-}
-
-/*
- * A guest that is told it was stopped spares its watchdogs. The host's timers
- * stood still: if the TSC did not, deadlines came closer.
- */
-void duet_clock_woke(struct duet_vm *vm)
-{
 	struct duet_vcpu *vcpu;
 	u32 i;
 
+	duet_clock_write(vm, c.ns + (m.boot_ns - c.boot_ns), &m);
 	duet_for_each_vcpu(i, vcpu, vm) {
 		duet_clock_stopped(vcpu);
 		duet_request(vcpu, DUET_REQ_TIMER);

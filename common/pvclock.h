@@ -66,19 +66,12 @@ void duet_clock_update(struct duet_vcpu *vcpu);
 void duet_clock_moved(struct duet_vcpu *vcpu);
 
 /**
- * duet_clock_suspend() / duet_clock_resume() - around the time in which the
- * host's TSC may stop or start again
- * Context: user threads are frozen, one CPU is on, interrupts off; resume
- * after the host's timekeeping.
+ * duet_clock_suspend() / duet_clock_resume() - around the machine's sleep, in
+ * which the host's TSC may stop or start again
+ * Context: user threads are frozen.
  */
 void duet_clock_suspend(struct duet_vm *vm);
 void duet_clock_resume(struct duet_vm *vm);
-
-/**
- * duet_clock_woke() - the machine slept, in whatever way
- * Context: user threads are frozen.
- */
-void duet_clock_woke(struct duet_vm *vm);
 
 /** duet_clock_stopped() - KVM_KVMCLOCK_CTRL; 0 or -EINVAL: no clock is used */
 int duet_clock_stopped(struct duet_vcpu *vcpu);

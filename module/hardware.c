@@ -235,30 +235,30 @@ void duet_hardware_unlist(struct duet_vm *vm)
 }
 
 /*
- * Suspend: all CPUs but one went through hotplug; interrupts are off. Threads
- * are frozen where they go to user space, with no mutex: nobody changes the
- * list. This comes before the host's timekeeping stops, and after it goes on.
+ * Suspend to RAM or disk: all CPUs but one went through hotplug; interrupts are
+ * off. Threads are frozen where they go to user space, with no mutex: nobody
+ * changes the list.
  */
+static u64 duet_tsc_at_suspend;
+
 static int duet_suspend(DUET_SYSCORE_ARG)
 {
-	struct duet_vm *vm;
-
-	list_for_each_entry(vm, &duet_vms, link)
-		duet_clock_suspend(vm);
+	duet_tsc_at_suspend = rdtsc();
 	duet_cpu_off_local();
 	return 0;
 }
 
 static void duet_resume(DUET_SYSCORE_ARG)
 {
-	struct duet_vm *vm;
-
 	bool lost = duet_users && duet_cpu_on_local();
+	u64 back = duet_tsc_at_suspend - rdtsc();
+	struct duet_vm *vm;
 
 	if (lost)
 		pr_err("virtualization did not come back after suspend\n");
 	list_for_each_entry(vm, &duet_vms, link) {
-		duet_clock_resume(vm);
+		if ((s64)back > 0)
+			duet_tsc_went_back(vm, back);
 		if (lost)
 			duet_request_all(vm, DUET_REQ_DEAD, false);
 	}
@@ -270,22 +270,35 @@ DUET_SYSCORE_OPS(duet_syscore) = {
 };
 
 /*
- * After every kind of sleep, also the one to idle, in which the CPUs stay on
- * and only the threads stand still. They still do, but interrupts are on.
+ * Around every kind of sleep, also the one to idle, in which the CPUs stay on.
+ * Threads are frozen as well, but interrupts are on. A device that came before
+ * this one wakes up before it: the RTC, from which the host may learn how long
+ * it slept.
  */
+static int duet_sleep(struct device *dev)
+{
+	struct duet_vm *vm;
+
+	mutex_lock(&duet_hardware_lock);
+	list_for_each_entry(vm, &duet_vms, link)
+		duet_clock_suspend(vm);
+	mutex_unlock(&duet_hardware_lock);
+	return 0;
+}
+
 static int duet_wake(struct device *dev)
 {
 	struct duet_vm *vm;
 
 	mutex_lock(&duet_hardware_lock);
 	list_for_each_entry(vm, &duet_vms, link)
-		duet_clock_woke(vm);
+		duet_clock_resume(vm);
 	mutex_unlock(&duet_hardware_lock);
 	return 0;
 }
 
 static struct dev_pm_domain duet_pm_domain = {
-	.ops = { SET_SYSTEM_SLEEP_PM_OPS(NULL, duet_wake) },
+	.ops = { SET_SYSTEM_SLEEP_PM_OPS(duet_sleep, duet_wake) },
 };
 
 void duet_hardware_watch(struct device *node)
