@@ -306,6 +306,18 @@ bool duet_interrupt_allowed(struct duet_vcpu *vcpu)
 		!(vcpu->state.shadow & (DUET_SHADOW_STI | DUET_SHADOW_MOV_SS));
 }
 
+/*
+ * While NMIs are blocked one more is latched, no second one (SDM vol. 3, 6.7.1;
+ * APM vol. 2, 8.2.3). Who posts does not know: each post is a request, and this
+ * looks at it.
+ */
+static void duet_limit_nmis(struct duet_vcpu *vcpu)
+{
+	if (vcpu->events.nmi_injected ||
+	    (vcpu->state.shadow & DUET_SHADOW_NMI))
+		atomic_cmpxchg(&vcpu->events.nmi_pending, 2, 1);
+}
+
 /* Something that is new may be delivered at this boundary: pick it. */
 static void duet_inject_new(struct duet_vcpu *vcpu)
 {
@@ -334,6 +346,10 @@ void duet_inject_events(struct duet_vcpu *vcpu)
 	struct duet_events *e = &vcpu->events;
 	bool want_irq;
 
+	if (unlikely(atomic_read(&e->nmi_pending) > 1)) {
+		duet_need(vcpu, DUET_ST_SHADOW);
+		duet_limit_nmis(vcpu);
+	}
 	/*
 	 * First exceptions: one that is pending beside something injected was
 	 * raised by its delivery. Then what was interrupted, NMIs, interrupts.
