@@ -232,6 +232,26 @@ static void moved_mmio(void)
 	expect_done(v);
 }
 
+/* An access that reaches beyond a device's ports is none of its. */
+static void guest_beyond(void)
+{
+	GUEST_EQ(inl(0x42), 0x12345678);
+	guest_done();
+}
+
+static void beyond(void)
+{
+	struct vcpu *v = start(VM_PIT, guest_beyond);
+
+	if (!device_is_duet())
+		skip("KVM's PIT takes it");
+	vcpu_expect(v, KVM_EXIT_IO);
+	REQUIRE_EQ(v->run->io.port, 0x42);
+	REQUIRE_EQ(v->run->io.size, 4);
+	*(uint32_t *)((char *)v->run + v->run->io.data_offset) = 0x12345678;
+	expect_done(v);
+}
+
 static const struct test tests[] = {
 	{ "a single step over HLT ends the HLT", hlt_step },
 	{ "an IN whose RIP user space has moved does not write RAX", moved },
@@ -240,6 +260,7 @@ static const struct test tests[] = {
 	{ "the LDT that another thread made is there after KVM_RUN", ldt },
 	{ "a load whose RIP user space has moved does not write RAX",
 	  moved_mmio },
+	{ "ports that reach beyond a device are user space's", beyond },
 };
 
 int main(void)

@@ -534,6 +534,32 @@ static void table_is_fixed(void)
 	expect_done(v);
 }
 
+/* RDTSCP and its register are not there if CPUID has neither it nor RDPID. */
+static void guest_no_tsc_aux(void)
+{
+	uint64_t v;
+
+	if (!on_tcg)	/* it does not intercept RDTSCP */
+		GUEST_EQ(guest_try("rdtscp", "i" (0)), VEC_UD);
+	GUEST_EQ(guest_rdmsr(MSR_TSC_AUX, &v), VEC_GP);
+	GUEST_EQ(guest_wrmsr(MSR_TSC_AUX, 1), VEC_GP);
+	guest_done();
+}
+
+static void no_tsc_aux(void)
+{
+	struct kvm_cpuid2 *c;
+	struct vcpu *v = create(0, &c);
+
+	cpuid_find(c, 0x80000001, 0)->edx &= ~(1u << 27);
+	if (cpuid_find(c, 7, 0))
+		cpuid_find(c, 7, 0)->ecx &= ~(1u << 22);
+	must(v->fd, KVM_SET_CPUID2, c);
+	on_tcg = host_is_tcg();
+	vcpu_start(v, guest_no_tsc_aux);
+	expect_done(v);
+}
+
 static const struct test tests[] = {
 	{ "SET_CPUID2 and GET_CPUID2: round trip and limits", table_contract },
 	{ "the guest's CPUID is the table", guest_sees_table },
@@ -549,6 +575,7 @@ static const struct test tests[] = {
 	{ "SYSCALL and SYSRET", syscall_sysret },
 	{ "virtualization instructions are #UD", vm_instructions },
 	{ "no other table after the vCPU has run", table_is_fixed },
+	{ "without RDTSCP in CPUID it is #UD", no_tsc_aux },
 };
 
 int main(void)

@@ -117,6 +117,8 @@ static void forbidden(void)
 	/* Shorter than a nap: given up after it was tried. */
 	naps(PERIOD_NS / 20);
 	REQUIRE_EQ(polls.won, 0);
+	REQUIRE(polls.tried < TURNS / 4, "%llu tries",
+		(unsigned long long)polls.tried);
 	REQUIRE(polls.lost_ns < TURNS * (PERIOD_NS / 20));
 }
 

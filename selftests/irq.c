@@ -55,6 +55,7 @@ static void guest_closed(void)
 	for (i = 0; i < 5; i++) {
 		cli();
 		guest_sync(1);
+		write_cr(4, read_cr(4));	/* an exit: not yet */
 		asm volatile(".globl irq_sti\n"
 			     "sti; nop\nirq_sti: nop; cli" : : : "memory");
 		guest_sync(2);

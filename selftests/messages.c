@@ -61,10 +61,10 @@ static void start(void (*fn)(void))
 
 	for (i = 0; i < CPUS; i++) {
 		cpu[i] = vcpu_create(vm, i);
+		enable(i, true);
 		if (x2apic)
 			msr_set(cpu[i], MSR_APIC_BASE,
 				0xfee00c00 | (i ? 0 : 0x100));
-		enable(i, true);
 	}
 	vcpu_start(cpu[0], fn);
 	expect_sync(cpu[0], 1);
@@ -133,6 +133,8 @@ static void xapic(void)
 		lapic_put(2, APIC_ID, 7u << 24);
 		REQUIRE_EQ(send(7, VEC), 4);
 		REQUIRE_EQ(send(2, VEC), 0);
+		lapic_put(2, APIC_ID, 1u << 24);
+		REQUIRE_EQ(send(1, VEC), 6, "two of one id");
 	}
 }
 
@@ -194,7 +196,9 @@ static void msis(void)
 	REQUIRE_EQ(taken(VEC), 4);
 	REQUIRE_EQ(msi(6 << 12 | 4, VEC), 2);		/* logical */
 	REQUIRE_EQ(taken(VEC), 6);
-	REQUIRE_EQ(msi(6 << 12 | 8 | 4, LOWEST | VEC), 1);
+	REQUIRE_EQ(msi(6 << 12 | 4, LOWEST | VEC), 1);
+	REQUIRE(taken(VEC) & 6);
+	REQUIRE_EQ(msi(6 << 12 | 8 | 4, VEC), 1);	/* redirection hint */
 	REQUIRE(taken(VEC) & 6);
 	REQUIRE(msi(9 << 12, VEC) <= 0);
 	enable(2, false);

@@ -208,7 +208,7 @@ static void guest_window(void)
 	apic_write(APIC_LVT_LINT0, APIC_MASKED | APIC_EXTINT);
 	guest_sync(3);
 	sti();
-	asm volatile("nop; nop");
+	write_cr(4, read_cr(4));	/* an exit */
 	guest_sync(4);			/* no window before this */
 	apic_write(APIC_LVT_LINT0, APIC_EXTINT);
 	asm volatile("nop; nop");

@@ -32,7 +32,7 @@ struct test {
  * tap_main - run a list of tests, print TAP, exit
  * @tests: the list
  * @n: its length
- * @seconds: time limit of each test
+ * @seconds: time limit of each test; $DUET_LIMIT may be less
  *
  * Return: the exit code of main(): KSFT_PASS, KSFT_FAIL, or KSFT_SKIP when
  * every test was skipped or the device is missing.
