@@ -67,6 +67,10 @@ static void svm_read_features(void)
 	u32 edx = cpuid_edx(CPUID_SVM);
 
 	svm_features = (struct svm_features) {
+		.edx = edx & (CPUID_SVM_NP | CPUID_SVM_NRIPS |
+			      CPUID_SVM_CLEAN | CPUID_SVM_FLUSH_ASID |
+			      CPUID_SVM_DECODE | CPUID_SVM_PAUSE |
+			      CPUID_SVM_PAUSE_THRESH),
 		.nr_asids = cpuid_ebx(CPUID_SVM),
 		.npt = edx & CPUID_SVM_NP,
 		.nrips = edx & CPUID_SVM_NRIPS,
@@ -218,6 +222,13 @@ void svm_remove(void)
 	svm_iopm = NULL;
 }
 
+/* One VMCB for all: can this CPU do with what the first one has? */
+static bool svm_cpu_fits(void)
+{
+	return cpuid_ebx(CPUID_SVM) >= svm_features.nr_asids &&
+		!(svm_features.edx & ~cpuid_edx(CPUID_SVM));
+}
+
 int svm_cpu_on(void)
 {
 	struct svm_cpu *c = this_cpu_ptr(&svm_cpus);
@@ -231,6 +242,11 @@ int svm_cpu_on(void)
 	rdmsrl(MSR_EFER, efer);
 	if (efer & EFER_SVME)
 		return -EBUSY;
+	if (!svm_cpu_fits()) {
+		pr_err_ratelimited("duet: AMD-V of CPU %d is not like the first CPU's\n",
+				   raw_smp_processor_id());
+		return -EIO;
+	}
 
 	svm_asids_init(&c->asids, svm_features.nr_asids);
 	svm_ghost_cpu_on(c);

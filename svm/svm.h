@@ -18,6 +18,7 @@
 
 /** struct svm_features - CPUID 8000_000A (APM vol. 3, E.4.9), set by probe() */
 struct svm_features {
+	u32 edx;	/* the bits below, as CPUID has them */
 	u32 nr_asids;
 	bool npt, nrips, decode, flush_by_asid, clean_bits, pause_filter;
 	bool pause_threshold;

@@ -98,6 +98,13 @@ static const struct vmx_control {
 #define CPU_UNWANTED	(CPU_CR3_LOAD | CPU_CR3_STORE | CPU_INVLPG | \
 			 CPU_RDTSC | CPU_PAUSE)
 
+static u64 vmx_rdmsr(u32 msr)
+{
+	u64 value;
+
+	return rdmsrl_safe(msr, &value) ? 0 : value;
+}
+
 /*
  * A capability MSR: bits that are 1 in the lower half must be 1, those that
  * are 0 in the upper half must be 0 (SDM vol. 3, A.2 to A.5).
@@ -114,12 +121,10 @@ static void vmx_read_capability(u32 msr, u32 *must, u32 *may)
 	*may = value >> 32;
 }
 
-static void vmx_read_controls(bool true_controls)
+static void vmx_read_controls(struct vmx_controls *base,
+			      struct vmx_controls *may)
 {
-	struct vmx_controls *base = &vmx_features.base;
-	struct vmx_controls *may = &vmx_features.allowed;
-
-	if (true_controls) {
+	if (vmx_rdmsr(MSR_IA32_VMX_BASIC) & BASIC_TRUE_CONTROLS) {
 		vmx_read_capability(MSR_IA32_VMX_TRUE_PINBASED_CTLS,
 				    &base->pin, &may->pin);
 		vmx_read_capability(MSR_IA32_VMX_TRUE_PROCBASED_CTLS,
@@ -164,13 +169,6 @@ static const char *vmx_adjust_controls(void)
 		}
 	}
 	return missing;
-}
-
-static u64 vmx_rdmsr(u32 msr)
-{
-	u64 value;
-
-	return rdmsrl_safe(msr, &value) ? 0 : value;
 }
 
 static void vmx_read_fixed_bits(void)
@@ -239,7 +237,7 @@ static const char *vmx_obstacle(void)
 #endif
 
 	f->revision = basic & BASIC_REVISION;
-	vmx_read_controls(basic & BASIC_TRUE_CONTROLS);
+	vmx_read_controls(&f->base, &f->allowed);
 	vmx_read_fixed_bits();
 	missing = vmx_adjust_controls();
 	f->ept = f->base.cpu2 & CPU2_EPT;
@@ -247,6 +245,8 @@ static const char *vmx_obstacle(void)
 	f->tpr_shadow = f->base.cpu & CPU_TPR_SHADOW;
 	f->pause_loop = f->base.cpu2 & CPU2_PAUSE_LOOP;
 	f->slice = vmx_slice();
+	f->ept_vpid_cap = vmx_rdmsr(MSR_IA32_VMX_EPT_VPID_CAP) &
+		(VMX_EPT_CAPS | VMX_VPID_CAPS);
 	if (f->ept)
 		vmx_ept_probe();
 	if (f->vpid)
@@ -342,6 +342,34 @@ void vmx_remove(void)
 	vmx_free_cpus();
 }
 
+/* One VMCS for all: can this CPU do with what the first one chose? */
+static bool vmx_cpu_fits(void)
+{
+	const struct vmx_features *f = &vmx_features;
+	struct vmx_controls must, may;
+	unsigned int i;
+
+	vmx_read_controls(&must, &may);
+	if (((must.pin & ~f->base.pin) | (f->base.pin & ~may.pin) |
+	     (must.cpu & ~f->base.cpu) | (f->base.cpu & ~may.cpu) |
+	     (must.cpu2 & ~f->base.cpu2) | (f->base.cpu2 & ~may.cpu2) |
+	     (must.exit & ~f->base.exit) | (f->base.exit & ~may.exit) |
+	     (must.entry & ~f->base.entry) | (f->base.entry & ~may.entry)))
+		return false;
+	/* What single vCPUs use. */
+	for (i = 0; i < ARRAY_SIZE(vmx_control_table); i++) {
+		const struct vmx_control *c = &vmx_control_table[i];
+		const u32 *first = (void *)&f->allowed + c->group;
+		const u32 *here = (void *)&may + c->group;
+
+		if (c->bit & *first & ~*here)
+			return false;
+	}
+	return (vmx_rdmsr(MSR_IA32_VMX_BASIC) & BASIC_REVISION) ==
+			f->revision &&
+		!(f->ept_vpid_cap & ~vmx_rdmsr(MSR_IA32_VMX_EPT_VPID_CAP));
+}
+
 int vmx_cpu_on(void)
 {
 	struct vmx_cpu *c = this_cpu_ptr(&vmx_cpus);
@@ -351,6 +379,11 @@ int vmx_cpu_on(void)
 		return -ENODEV;
 	if (__read_cr4() & X86_CR4_VMXE)
 		return -EBUSY;
+	if (!vmx_cpu_fits()) {
+		pr_err_ratelimited("duet: VT-x of CPU %d is not like the first CPU's\n",
+				   raw_smp_processor_id());
+		return -EIO;
+	}
 
 	INIT_LIST_HEAD(&c->vmcss);
 	vmx_ghost_cpu_on(c);

@@ -176,6 +176,12 @@
 /* TPR shadow: where the virtual-APIC page has the TPR (30.1.1) */
 #define VIRTUAL_APIC_TPR		0x80
 
+/* IA32_VMX_EPT_VPID_CAP: the bits that ept.c and vpid.c look at (A.10) */
+#define VMX_EPT_CAPS		(BIT_ULL(6) | BIT_ULL(7) | BIT_ULL(14) | \
+				 GENMASK_ULL(17, 16) | GENMASK_ULL(21, 20) | \
+				 GENMASK_ULL(26, 25))
+#define VMX_VPID_CAPS		(BIT_ULL(32) | GENMASK_ULL(42, 41))
+
 /* EPTP (table 25-9); capabilities: appendix A.10 */
 #define EPTP_MEMORY_TYPE_UC		0
 #define EPTP_MEMORY_TYPE_WB		6

@@ -33,6 +33,7 @@ struct vmx_controls {
  *	PE and PG are free (unrestricted guest)
  * @invept_type, @invvpid_type: the narrowest kind this CPU has
  * @slice: the preemption timer's value, 0 without it
+ * @ept_vpid_cap: what other CPUs must have of IA32_VMX_EPT_VPID_CAP (A.10)
  */
 struct vmx_features {
 	u32 revision;
@@ -42,6 +43,7 @@ struct vmx_features {
 	u8 ept_levels, ept_leaf_level;
 	u8 invept_type, invvpid_type;
 	u32 slice;
+	u64 ept_vpid_cap;
 };
 
 extern struct vmx_features vmx_features;
