@@ -68,7 +68,7 @@ static unsigned int lower(uint64_t cr8, unsigned int vec)
 	return seen;
 }
 
-static uint64_t refusable(int kvm)
+static uint64_t offered(int kvm)
 {
 	return device_is_duet() ?
 		check_extension(kvm, DUET_CAP_REFUSE) & DUET_REFUSE_TPR : 0;
@@ -83,7 +83,7 @@ static struct vcpu *start(void (*fn)(void), bool refuse)
 	unsigned int i;
 
 	if (refuse) {
-		cap.args[0] = refusable(vm->kvm);
+		cap.args[0] = offered(vm->kvm);
 		if (mask)
 			cap.args[0] |= strtoull(mask, NULL, 0) &
 				check_extension(vm->kvm, DUET_CAP_REFUSE);
@@ -97,6 +97,38 @@ static struct vcpu *start(void (*fn)(void), bool refuse)
 	posted = false;
 	vcpu_start(v, fn);
 	return v;
+}
+
+static volatile uint64_t probed;
+
+static void guest_probe(void)
+{
+	write_cr(8, 5);
+	probed = read_cr(8);
+	guest_done();
+}
+
+/* QEMU 10 does not intercept reads of CR8, see docs/errata-emulators.md. */
+static bool reads_exit(void)
+{
+	static bool known, so = true;
+
+	if (!known && host_is_tcg()) {
+		expect_done(start(guest_probe, true));
+		so = probed == 5;
+		if (!so)
+			note("MOV from CR8 does not exit: TPR is not refused");
+		known = true;
+	}
+	return so;
+}
+
+/* What can be refused so that the guest is none the wiser. */
+static uint64_t refusable(int kvm)
+{
+	uint64_t mask = offered(kvm);
+
+	return mask && reads_exit() ? mask : 0;
 }
 
 /* Four times: through the page and the MSRs, with the CPU's help and without. */
@@ -445,6 +477,8 @@ static void exits(void)
 
 	if (!device_is_duet())
 		skip("the rows are Duet's");
+	if (!reads_exit())
+		skip("QEMU 10 does not intercept reads of CR8");
 	v = start(guest_turns, true);
 	expect_sync(v, 1);
 	note_exits(v);
