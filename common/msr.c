@@ -609,8 +609,8 @@ void duet_msrs_reset(struct duet_vcpu *vcpu, bool init)
 	m->virt_spec_ctrl = 0;
 	m->xss = 0;
 	/* What a new kernel has not asked for is not written to its memory. */
-	m->kvm_system_time = 0;
-	m->kvm_steal_time = 0;
+	WRITE_ONCE(m->kvm_system_time, 0);
+	WRITE_ONCE(m->kvm_steal_time, 0);
 	if (init)
 		return;
 

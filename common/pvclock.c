@@ -179,7 +179,7 @@ int duet_clock_set(struct duet_vm *vm, const struct kvm_clock_data *data)
 
 void duet_clock_enable(struct duet_vcpu *vcpu, u64 value)
 {
-	vcpu->msrs.kvm_system_time = value;
+	WRITE_ONCE(vcpu->msrs.kvm_system_time, value);
 	/* One vCPU more: do all TSCs still agree? */
 	duet_request_self(vcpu, DUET_REQ_CLOCK);
 	duet_request_all(vcpu->vm, DUET_REQ_CLOCK, false);
@@ -279,7 +279,7 @@ out:
 void duet_clock_moved(struct duet_vcpu *vcpu)
 {
 	if (unlikely(check_tsc_unstable()) &&
-	    (vcpu->msrs.kvm_system_time & KVM_MSR_ENABLED))
+	    (READ_ONCE(vcpu->msrs.kvm_system_time) & KVM_MSR_ENABLED))
 		duet_request_self(vcpu, DUET_REQ_CLOCK);
 }
 

@@ -32,15 +32,16 @@ int duet_steal_enable(struct duet_vcpu *vcpu, u64 value)
 {
 	if (!duet_steal_usable() || (value & KVM_STEAL_RESERVED_MASK))
 		return 1;
-	vcpu->msrs.kvm_steal_time = value;
-	vcpu->steal.thread = NULL;
+	WRITE_ONCE(vcpu->msrs.kvm_steal_time, value);
+	WRITE_ONCE(vcpu->steal.thread, NULL);
 	duet_request_self(vcpu, DUET_REQ_STEAL);
 	return 0;
 }
 
 void duet_steal_came(struct duet_vcpu *vcpu)
 {
-	if (vcpu->steal.thread != current || vcpu->steal.waited != waited())
+	if (READ_ONCE(vcpu->steal.thread) != current ||
+	    READ_ONCE(vcpu->steal.waited) != waited())
 		duet_request_self(vcpu, DUET_REQ_STEAL);
 }
 
@@ -82,8 +83,9 @@ void duet_steal_update(struct duet_vcpu *vcpu)
 		return;
 	/* another thread's past is not this vCPU's */
 	delta = vcpu->steal.thread == current ? now - vcpu->steal.waited : 0;
-	vcpu->steal.thread = current;
-	vcpu->steal.waited = now;
+	/* preempted here, duet_steal_came() may see half: it asks once more */
+	WRITE_ONCE(vcpu->steal.thread, current);
+	WRITE_ONCE(vcpu->steal.waited, now);
 	idx = srcu_read_lock(&vm->srcu);
 	add(vm, gpa, delta);
 	srcu_read_unlock(&vm->srcu, idx);

@@ -11,7 +11,8 @@ static void duet_came_to(struct duet_vcpu *vcpu, int cpu)
 {
 	if (vcpu->cpu != cpu)
 		duet_clock_moved(vcpu);
-	if (unlikely(vcpu->msrs.kvm_steal_time))
+	/* the notifier may have interrupted who writes it, in this thread */
+	if (unlikely(READ_ONCE(vcpu->msrs.kvm_steal_time)))
 		duet_steal_came(vcpu);
 	WRITE_ONCE(vcpu->cpu, cpu);
 }

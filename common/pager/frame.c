@@ -93,7 +93,8 @@ int duet_frame_get(unsigned long hva, bool write, bool want_write,
 
 found:
 	f->page = page;
-	f->pfn = page_to_pfn(page);
+	/* It reads the section in page->flags, other bits of which change. */
+	f->pfn = data_race(page_to_pfn(page));
 	return 0;
 }
 
