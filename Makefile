@@ -121,10 +121,16 @@ test-debug:
 	$(MAKE) KERNEL=debug all hooks faults
 	scripts/test-debug $(TESTFLAGS)
 
+# What runs in several threads, on a kernel that looks for data races.
+test-kcsan:
+	scripts/host setup --install kcsan
+	$(MAKE) KERNEL=kcsan all faults
+	scripts/test-debug --kcsan $(TESTFLAGS)
+
 faults:
-	@mkdir -p $(O)/faults
-	@cp -rsf $(CURDIR)/selftests/debug/. $(O)/faults/
-	$(MAKE) -C $(KDIR) M=$(O)/faults CC=$(KCC) modules
+	@mkdir -p $(O)/faults-$(KERNEL)
+	@cp -rsf $(CURDIR)/selftests/debug/. $(O)/faults-$(KERNEL)/
+	$(MAKE) -C $(KDIR) M=$(O)/faults-$(KERNEL) CC=$(KCC) modules
 
 bench: host
 	$(MAKE) all
@@ -143,13 +149,14 @@ install: modules_install launcher
 
 clean:
 	rm -rf $(O)/module* $(O)/userspace $(O)/selftests $(O)/duet $(O)/test \
-		$(O)/faults
+		$(O)/faults*
 
 help:
 	@echo 'make             module, launcher and selftests, into build/'
 	@echo 'make demo        boot a Linux guest on Duet, on an emulated AMD-V host'
 	@echo 'make test        all tests, TAP; "N passed, N failed, N skipped" at the end'
 	@echo 'make test-debug  the tests on a kernel with lockdep, KASAN and the like'
+	@echo 'make test-kcsan  the tests of several threads on a kernel that looks for data races'
 	@echo 'make bench       instructions per exit, Duet and KVM: build/bench.tsv'
 	@echo 'make shell       a shell in the emulated host'
 	@echo 'make sparse      the module through sparse'
@@ -157,7 +164,7 @@ help:
 	@echo 'make clean'
 	@echo
 	@echo 'CPU=tcg|svm1|svm2|vmx1|vmx2   the emulated machine of demo and shell'
-	@echo 'KERNEL=6.1|6.12|6.1-amd64|newest|debug  the kernel, unpacked under build/kernel/'
+	@echo 'KERNEL=6.1|6.12|6.1-amd64|newest|debug|kcsan  the kernel, unpacked under build/kernel/'
 	@echo 'DEBUG=y                       the module with ghost state and assertions'
 	@echo 'KDIR=DIR                      headers of another kernel'
 	@echo 'HOOKS=y                       a module for the selftests alone: module-hooks/'
@@ -165,5 +172,5 @@ help:
 	@echo 'V=1                           every command in full'
 
 .PHONY: all $(M)/tree module sparse launcher selftests hooks host demo shell test \
-	test-all test-debug faults bench modules_install install clean help
+	test-all test-debug test-kcsan faults bench modules_install install clean help
 endif

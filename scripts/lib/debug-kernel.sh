@@ -1,16 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# The emulated host's kernel "debug": a tiny one, built from Debian's kernel
-# source with every sanitizer that finds faults in a module (lockdep, KASAN,
-# UBSAN, kmemleak...). Sourced by scripts/host; expects common.sh and setup.sh.
+# The emulated host's kernels "debug" and "kcsan": tiny ones, built from Debian's
+# kernel source with what finds faults in a module; "debug" has lockdep, KASAN,
+# UBSAN, kmemleak..., "kcsan" the data race detector, which KASAN excludes.
+# Sourced by scripts/host; expects common.sh and setup.sh.
 
 DEBUG_SERIES=6.1
-DEBUG_CONFIG=$SCRIPTS/lib/debug-kernel.config
 DEBUG_TARBALL=/usr/src/linux-source-$DEBUG_SERIES.tar.xz
 # Not watched themselves. The PVH entry, and the memcmp() that it calls, run
 # before there is a shadow memory; the others are sanitizers, which read all of
 # memory or work at each lock: three times slower watched by another.
 DEBUG_UNWATCHED="enlighten string kmemleak lockdep debugobjects"
+# Of the races only the module's are looked for: the kernel's own are many and
+# well known, and every look costs time. What makes barriers on the module's
+# behalf has to say so, or it would seem to have none.
+KCSAN_BARRIERS="mutex rwsem rwlock spinlock semaphore percpu-rwsem srcutree tree
+	update sync wait completion core fair build_policy build_utility fork
+	signal workqueue hrtimer smp task_work rcuwait eventfd wait_bit refcount
+	kref file mmu_notifier"
 
 # What the build needs beyond requirements(): a proof, and its package.
 debug_requirements()
@@ -75,48 +82,71 @@ debug_source()
 	echo "$dir"
 }
 
-# debug_hash SOURCE: of all that the result depends on.
+# debug_config NAME: the fragments that make it.
+debug_config()
+{
+	cat "$SCRIPTS/lib/debug-kernel.config" \
+		"$SCRIPTS/lib/debug-kernel-$1.config"
+}
+
+# debug_watched NAME: what make is to be told of who is watched.
+debug_watched()
+{
+	case $1 in
+	debug)
+		printf 'KASAN_SANITIZE_%s.o=n ' $DEBUG_UNWATCHED
+		printf 'UBSAN_SANITIZE_%s.o=n ' $DEBUG_UNWATCHED
+		;;
+	kcsan)
+		printf 'KCSAN_SANITIZE=n '
+		printf 'KCSAN_INSTRUMENT_BARRIERS_%s.o=y ' $KCSAN_BARRIERS
+		;;
+	esac
+}
+
+# debug_hash NAME SOURCE: of all that the result depends on.
 debug_hash()
 {
 	{
-		echo "$1"
+		echo "$2"
 		gcc-12 --version | head -n 1
-		echo "$DEBUG_UNWATCHED"
-		cat "$DEBUG_CONFIG"
+		debug_watched "$1"
+		debug_config "$1"
 	} | sha256sum | cut -c 1-16
 }
 
-# debug_configure SOURCE OUT: the fragment and nothing else; every word of the
-# fragment must have got into .config, or a sanitizer would be off in silence.
+# debug_configure NAME SOURCE OUT: the fragments and nothing else; every word of
+# them must have got into .config, or a sanitizer would be off in silence.
 debug_configure()
 {
-	local src=$1 out=$2 line lost=
+	local src=$2 out=$3 line lost=
 
 	mkdir -p "$out"
-	KCONFIG_ALLCONFIG=$DEBUG_CONFIG make -s -C "$src" O="$out" CC=gcc-12 \
-		allnoconfig >/dev/null || die "cannot configure the debug kernel"
+	debug_config "$1" >"$out/fragment"
+	KCONFIG_ALLCONFIG=$out/fragment make -s -C "$src" O="$out" CC=gcc-12 \
+		allnoconfig >/dev/null || die "cannot configure the kernel $1"
 	while read -r line; do
 		case $line in
 		CONFIG_*) grep -qxF "$line" "$out/.config" ;;
 		*' is not set') ! grep -q "^${line:2:-11}=" "$out/.config" ;;
 		esac || lost="$lost
     $line"
-	done <"$DEBUG_CONFIG"
+	done <"$out/fragment"
 	[ -z "$lost" ] || die "the configuration has lost:$lost"
 }
 
-# debug_kernel INSTALL: build/kernel/debug, as setup_kernel lays it out; what it
-# needs of this machine is installed if INSTALL is not empty.
+# debug_kernel NAME INSTALL: build/kernel/NAME, as setup_kernel lays it out; what
+# it needs of this machine is installed if INSTALL is not empty.
 debug_kernel()
 {
-	local dir=$BUILD/kernel/debug base=$BUILD/debug-kernel
+	local name=$1 dir=$BUILD/kernel/$1 base=$BUILD/debug-kernel
 	local src hash out new rel started
 
-	debug_packages "$1"
+	debug_packages "$2"
 	mkdir -p "$base"
 	base=$(realpath "$base")
 	src=$(debug_source "$base")
-	hash=$(debug_hash "$src")
+	hash=$(debug_hash "$name" "$src")
 	out=$base/$hash
 	if [ -e "$dir/complete" ] &&
 		[ "$(cat "$dir/complete")" = "$dir $hash" ]; then
@@ -124,15 +154,13 @@ debug_kernel()
 	fi
 	if [ ! -e "$out/built" ]; then
 		started=$SECONDS
-		echo "building the debug kernel, in ${out#"$TOP"/}"
-		debug_configure "$src" "$out"
+		echo "building the kernel $name, in ${out#"$TOP"/}"
+		debug_configure "$name" "$src" "$out"
 		nice -n 15 make -s -C "$src" O="$out" CC=gcc-12 \
-			$(printf 'KASAN_SANITIZE_%s.o=n ' $DEBUG_UNWATCHED) \
-			$(printf 'UBSAN_SANITIZE_%s.o=n ' $DEBUG_UNWATCHED) \
-			-j2 bzImage modules \
+			$(debug_watched "$name") -j2 bzImage modules \
 			>"$out/build.log" 2>&1 || {
 			tail -n 30 "$out/build.log" >&2
-			die "the debug kernel does not build; see $out/build.log"
+			die "the kernel $name does not build; see $out/build.log"
 		}
 		echo "$((SECONDS - started)) s" >"$out/built"
 		echo "built in $(cat "$out/built")"
@@ -151,5 +179,5 @@ debug_kernel()
 	echo "$dir $hash" >"$new/complete"
 	rm -rf "$dir"
 	mv "$new" "$dir"
-	echo "kernel debug: $rel in ${dir#"$TOP"/}"
+	echo "kernel $name: $rel in ${dir#"$TOP"/}"
 }

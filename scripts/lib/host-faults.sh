@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=busybox
-# Runs in the emulated host, on the debug kernel: plants one fault for each
+# Runs in the emulated host, on the kernels debug and kcsan: plants one fault for each
 # sanitizer (fault.ko, from selftests/debug/) and expects the report. TAP.
 # Started by scripts/test-debug.
 #
@@ -30,6 +30,8 @@ report_of()
 	refcount_underflow) echo 'refcount_t: (underflow|decrement hit 0)' ;;
 	irqs_already_on) echo 'raw_local_irq_restore\(\) called with IRQs enabled' ;;
 	fpu_not_begun) echo 'WARNING: .*kernel_fpu_end' ;;
+	racing_count) echo 'KCSAN: data-race in count \[fault\]' ;;
+	missing_barrier) echo 'write \(reordered\) to' ;;
 	# boot has left unreferenced objects, and insmod would have these
 	none) echo 'BUG|WARNING|UBSAN|ODEBUG|cut here|\[fault\]|comm "insmod"' ;;
 	esac
@@ -40,7 +42,7 @@ load()
 {
 	insmod fault.ko fault="$1"
 	case $1 in
-	lost_page | none) grep -F '[fault]' $owners ;;
+	lost_page | none) [ ! -e $owners ] || grep -F '[fault]' $owners ;;
 	esac
 	rmmod fault
 }
@@ -49,6 +51,7 @@ load()
 said()
 {
 	dmesg
+	[ -e $leaks ] || return
 	case $1 in
 	leak | none)
 		# It suspects what is 5 s old and the same in two scans.

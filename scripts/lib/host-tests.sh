@@ -9,10 +9,13 @@
 # again, with VMs that refuse all hardware features of the mask REFUSE. SECONDS is
 # each program's limit.
 
-# of the debug kernel alone
+# of the debug kernel alone, and of the one that looks for races
 kmemleak=/sys/kernel/debug/kmemleak
 owners=/sys/kernel/debug/page_owner
-[ ! -e $kmemleak ] || export DUET_SLOWNESS=10	# selftests/lib/pace.h
+kcsan=/sys/kernel/debug/kcsan
+if [ -e $kmemleak ] || [ -e $kcsan ]; then
+	export DUET_SLOWNESS=10		# selftests/lib/pace.h
+fi
 # a machine that survives it (scripts/host run --suspend)
 ! grep -qw duet.suspend /proc/cmdline || export DUET_SUSPEND=mem
 devices=$1
@@ -141,6 +144,14 @@ lockdep_is_awake()
 	grep -q 'debug_locks: *1$' /proc/lockdep_stats
 }
 
+# and did it look? Some thousand times for each program.
+kcsan_is_awake()
+{
+	cat $kcsan
+	awk '/^enabled: 1$/ { on = 1 } /^setup_watchpoints:/ { looks = $2 }
+		END { exit !(on && looks > 10000) }' $kcsan
+}
+
 programs()
 {
 	local device=$1 node=$1 mask= name status
@@ -190,6 +201,10 @@ for device in $devices; do
 			step duet kmemleak "no VM or vCPU has left memory behind" \
 				no_leaks "$before"
 			step duet page_owner "nor pages" no_lost_pages "$loaded"
+		fi
+		if [ -e $kcsan ]; then
+			step duet kcsan "KCSAN looked for races to the end" \
+				kcsan_is_awake
 		fi
 		step duet unload "duet.ko unloads" rmmod duet
 		if [ -e $kmemleak ]; then

@@ -179,6 +179,7 @@ class Machine:
         argv = [HOST, "run", "--machine", self.name,
                 "--kernel", self.options.kernel,
                 "--cpus", str(self.cpus),
+                *(a for w in self.options.append for a in ("--append", w)),
                 "--timeout", str(min(budget, self.options.boot_limit)),
                 "--allow-warnings", "--suspend",
                 "--file", os.path.join(SCRIPTS, "lib", "host-tests.sh"),
@@ -379,6 +380,7 @@ def parse():
     p.add_argument("--limit", type=int)
     p.add_argument("--boot-limit", type=int, default=900)
     p.add_argument("--cpus", type=int, default=1)
+    p.add_argument("--append", action="append", default=[])
     p.add_argument("--full", action="store_true")
     p.add_argument("--refuse", default="-1")
     for flag in ("kvm", "demo", "here", "machines", "refused", "smp"):

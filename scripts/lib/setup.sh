@@ -61,11 +61,11 @@ missing_packages()
 
 # check_kernel_name NAME: a kernel's NAME is a series with an optional flavour:
 # 6.1, 6.12, 6.1-amd64; the cloud flavour is the default. The series "newest" is
-# Debian's newest. Or it is "debug".
+# Debian's newest. Or it is "debug" or "kcsan".
 check_kernel_name()
 {
-	[[ $1 =~ ^(([0-9]+\.[0-9]+|newest)(-(cloud-)?amd64)?|debug)$ ]] ||
-		usage_error "'$1' is not a kernel such as 6.1, 6.12, 6.1-amd64, newest or debug"
+	[[ $1 =~ ^(([0-9]+\.[0-9]+|newest)(-(cloud-)?amd64)?|debug|kcsan)$ ]] ||
+		usage_error "'$1' is not a kernel such as 6.1, 6.12, 6.1-amd64, newest, debug or kcsan"
 }
 
 # use_newer_suites: from now on apt looks into the suites that have Debian's
@@ -248,15 +248,18 @@ fetch_kernel()
 # setup_kernel NAME: build/kernel/NAME/{vmlinuz,modules,headers,release,root}.
 # Unpacked beside each other, the headers of one flavour find the common ones
 # and kbuild by relative links, save for one absolute include, rewritten here.
-# The debug kernel is built; with a second argument, what that needs installed.
+# The kernels debug and kcsan are built; with a second argument, what that needs
+# is installed.
 setup_kernel()
 {
 	local name=$1 dir=$BUILD/kernel/$1 new deb rel src moddir image
 
-	if [ "$name" = debug ]; then
-		debug_kernel "${2-}"
+	case $name in
+	debug | kcsan)
+		debug_kernel "$name" "${2-}"
 		return
-	fi
+		;;
+	esac
 	if [ -e "$dir/complete" ] && [ "$(cat "$dir/complete")" = "$dir" ]; then
 		return 0
 	fi

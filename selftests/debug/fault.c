@@ -8,6 +8,7 @@
 #include <linux/gfp.h>
 #include <linux/irqflags.h>
 #include <linux/kernel.h>
+#include <linux/kthread.h>
 #include <linux/list.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -203,6 +204,65 @@ static void fpu_not_begun(void)
 	kernel_fpu_end();
 }
 
+/* Until @end, in two threads of one CPU or of two. */
+static void twice(int (*fn)(void *))
+{
+	unsigned long end = jiffies + HZ;
+	struct task_struct *other = kthread_run(fn, &end, "other");
+
+	if (IS_ERR(other))
+		return;
+	fn(&end);
+	kthread_stop(other);
+}
+
+static void wait_for_stop(void)
+{
+	if (current->flags & PF_KTHREAD)
+		while (!kthread_should_stop())
+			schedule_timeout_interruptible(1);
+}
+
+/* KCSAN: two threads count in the same word */
+static int counted;
+
+static int count(void *end)
+{
+	while (time_before(jiffies, *(unsigned long *)end)) {
+		counted++;
+		barrier();
+	}
+	wait_for_stop();
+	return 0;
+}
+
+static void racing_count(void)
+{
+	twice(count);
+}
+
+/* KCSAN's weak memory: what is handed over may come after the word that says so */
+static int parcel, turn;
+
+static int hand_over(void *end)
+{
+	int me = !(current->flags & PF_KTHREAD);
+
+	while (time_before(jiffies, *(unsigned long *)end)) {
+		if (smp_load_acquire(&turn) != me)
+			continue;
+		parcel++;
+		WRITE_ONCE(turn, !me);		/* not a release */
+	}
+	wait_for_stop();
+	return 0;
+}
+
+static void missing_barrier(void)
+{
+	twice(hand_over);
+}
+
 static const struct {
 	const char *name;
 	void (*plant)(void);
@@ -223,6 +283,8 @@ static const struct {
 	{ "refcount_underflow", refcount_underflow },
 	{ "irqs_already_on", irqs_already_on },
 	{ "fpu_not_begun", fpu_not_begun },
+	{ "racing_count", racing_count },
+	{ "missing_barrier", missing_barrier },
 	{ "none", NULL },
 };
 
