@@ -6,6 +6,7 @@
  * the same registers.
  */
 #include "apic.h"
+#include "pace.h"
 #include "tap.h"
 
 static volatile unsigned int count[256], order[16], order_n;
@@ -536,12 +537,14 @@ static void page_x2apic(void)
 }
 
 /* To and from TSC-deadline mode a timer that runs is disarmed. */
+static uint32_t two_ms;
+
 static void guest_mode_change(void)
 {
 	apic_enable();
 	apic_write(APIC_TIMER_DCR, DIV1);
 	apic_write(APIC_LVT_TIMER, 0x40);
-	apic_write(APIC_TIMER_ICR, 2000000);
+	apic_write(APIC_TIMER_ICR, two_ms);
 	apic_write(APIC_LVT_TIMER, APIC_DEADLINE | 0x40);
 	GUEST_EQ(apic_read(APIC_TIMER_ICR), 0);
 	apic_write(APIC_LVT_TIMER, 0x40);
@@ -574,7 +577,9 @@ static void mode_change(void)
 		skip("no TSC-deadline timer");
 	cpuid_find(c, 1, 0)->ecx |= 1u << 24;
 	must(v->fd, KVM_SET_CPUID2, c);
-	tsc_hz_ms = khz > 0 ? khz : 1000000;
+	/* long enough that none of them comes before it is disarmed */
+	two_ms = slowly(2000000);
+	tsc_hz_ms = slowly(khz > 0 ? khz : 1000000);
 	expect_done(v);
 }
 
