@@ -10,6 +10,7 @@
 #include <sched.h>
 
 #include "apic.h"
+#include "pace.h"
 #include "tap.h"
 
 #define MSR_PV_EOI	0x4b564d04
@@ -576,6 +577,8 @@ static void steals(void)
 }
 
 /* The PIT waits for the EOI of each of its ticks. */
+static uint16_t pit_count;
+
 static void guest_pit(void)
 {
 	apic_enable();
@@ -583,7 +586,7 @@ static void guest_pit(void)
 	apic_write(APIC_LVT_LINT0, APIC_MASKED);
 	wrmsr(MSR_PV_EOI, (uintptr_t)&word | 1);
 	ioapic_route(0, 0x50);
-	pit_start(2000);
+	pit_start(pit_count);
 	while (count[0x50] < 10)
 		asm volatile("sti; hlt; cli" : : : "memory");
 	GUEST_EQ(skipped, 0);
@@ -596,6 +599,7 @@ static void pit(void)
 	struct vcpu *v = vcpu_create(vm_create(VM_PIT), 0);
 
 	guest_handlers[0x50] = guest_taken;
+	pit_count = slowly(2000);
 	vcpu_start(v, guest_pit);
 	expect_done(v);
 }
