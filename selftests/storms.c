@@ -6,6 +6,8 @@
  */
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/eventfd.h>
+#include <sys/wait.h>
 
 #include "apic.h"
 #include "pace.h"
@@ -573,6 +575,244 @@ static void sets_race(void)
 	REQUIRE(ticks[0], "no interrupt came");
 }
 
+/*
+ * The interrupt hardware from all sides: routes, irqfds with and without
+ * resampling, lines, messages of every kind and state that is set, by several
+ * threads, under guests that program their chips. Whatever the guests make of
+ * it, the host goes on, and a VM made meanwhile is right.
+ */
+#define SIDES_GSIS	32
+
+static volatile bool sides_over;
+
+static void guest_any(struct trap *t)
+{
+	apic_eoi();
+	outb(0xa0, 0x20);
+	outb(0x20, 0x20);
+}
+
+static void guest_sides(void)
+{
+	unsigned int i, n = apic_id() * 7919 + 1, pin;
+
+	apic_enable();
+	apic_write(APIC_LVT_LINT0, APIC_EXTINT);
+	for (i = 0;; i++) {
+		n = n * 1103515245 + 12345;
+		pin = n >> 16 & 15;
+		switch (n >> 20 & 7) {
+		case 0:
+			ioapic_write(0x10 + 2 * pin + 1, (n >> 8 & 3) << 24);
+			ioapic_write(0x10 + 2 * pin, (n & 0x8000) |
+				     (n >> 12 & 0x10000) | (0x30 + pin));
+			break;
+		case 1:
+			pic_init(0x20, n >> 8);
+			break;
+		case 2:
+			pit_start(1200 + (n >> 8 & 0xfff));
+			break;
+		case 3:
+			apic_write(APIC_LVT_TIMER, (n & APIC_PERIODIC) | 0x50);
+			apic_write(APIC_TIMER_ICR, 300000 + (n >> 8 & 0xffff));
+			break;
+		case 4:
+			apic_ipi(n >> 8 & 3, 0x60 + pin);
+			break;
+		case 5:
+			apic_write(APIC_ICR, APIC_OTHERS | 0x70);
+			break;
+		case 6:
+			outb(0x4d0, n >> 8);
+			outb(0x4d1, n >> 9);
+			outb(0x80, 0);	/* an exit: others' ioctls wait */
+			break;
+		case 7:
+			apic_write(APIC_LVT_TIMER, 0x50);
+			apic_write(APIC_TIMER_ICR, 300000);
+			safe_halt();
+			break;
+		}
+		sti();
+	}
+}
+
+static void guest_done_at_once(void)
+{
+	guest_done();
+}
+
+static void *run_sides(void *arg)
+{
+	struct kvm_mp_state mp = { KVM_MP_STATE_RUNNABLE };
+	struct vcpu *v = arg;
+	int r;
+
+	while (!sides_over) {
+		r = ioctl(v->fd, KVM_RUN, 0);
+		if (r < 0 && (errno == EINTR || errno == EAGAIN))
+			continue;
+		if (!r && v->run->exit_reason == KVM_EXIT_IO)
+			continue;
+		/* INIT and the like have ended it somewhere: anew */
+		vcpu_start(v, guest_sides);
+		must(v->fd, KVM_SET_MP_STATE, &mp);
+	}
+	return NULL;
+}
+
+static void side_routes(struct vm *vm, unsigned int n)
+{
+	struct {
+		struct kvm_irq_routing head;
+		struct kvm_irq_routing_entry e[SIDES_GSIS];
+	} r = { .head.nr = SIDES_GSIS };
+	unsigned int i;
+
+	for (i = 0; i < SIDES_GSIS; i++) {
+		r.e[i].gsi = i;
+		if ((n + i) % 3 == 0 || i > 23) {
+			r.e[i].type = KVM_IRQ_ROUTING_MSI;
+			r.e[i].u.msi.address_lo = 0xfee00000 | i % 4 << 12;
+			r.e[i].u.msi.data = 0x80 + i;
+		} else {
+			r.e[i].type = KVM_IRQ_ROUTING_IRQCHIP;
+			r.e[i].u.irqchip.irqchip = KVM_IRQCHIP_IOAPIC;
+			r.e[i].u.irqchip.pin = (i + n / 5) % 24;
+		}
+	}
+	must(vm->fd, KVM_SET_GSI_ROUTING, &r);
+}
+
+static void side_irqfd(struct vm *vm, unsigned int n)
+{
+	struct kvm_irqfd fd = {
+		.fd = eventfd(n & 1, 0), .gsi = n % SIDES_GSIS,
+		.flags = n & 2 ? KVM_IRQFD_FLAG_RESAMPLE : 0,
+	};
+
+	/* at times its own resampler: the line goes up again at once */
+	fd.resamplefd = n & 4 ? (int)fd.fd : eventfd(0, 0);
+	must(vm->fd, KVM_IRQFD, &fd);
+	eventfd_write(fd.fd, 1);
+	sched_yield();
+	if (n & 8) {	/* else the last descriptor's end detaches it */
+		fd.flags = KVM_IRQFD_FLAG_DEASSIGN;
+		must(vm->fd, KVM_IRQFD, &fd);
+	}
+	close(fd.fd);
+	if (fd.resamplefd != fd.fd)
+		close(fd.resamplefd);
+}
+
+static void side_message(struct vm *vm, unsigned int n)
+{
+	struct kvm_msi msi = {
+		.address_lo = 0xfee00000 | (n >> 8 & 0xff) << 12 | (n & 0xc),
+		.data = n >> 4 & 0xcfff,
+	};
+
+	/* INIT seldom: it takes a SIPI to go on */
+	if ((msi.data & 0x700) == MSI_INIT && n % 64)
+		return;
+	ioctl(vm->fd, KVM_SIGNAL_MSI, &msi);
+}
+
+static void side_state(struct vcpu *v, unsigned int n)
+{
+	struct kvm_reinject_control rc = { .pit_reinject = n >> 8 & 1 };
+	struct kvm_irqchip chip = { .chip_id = n % 3 };
+	struct kvm_lapic_state lapic;
+	struct kvm_pit_state2 pit;
+
+	switch (n >> 4 & 3) {
+	case 0:
+		must(v->vm->fd, KVM_GET_IRQCHIP, &chip);
+		must(v->vm->fd, KVM_SET_IRQCHIP, &chip);
+		break;
+	case 1:
+		must(v->vm->fd, KVM_GET_PIT2, &pit);
+		must(v->vm->fd, KVM_SET_PIT2, &pit);
+		break;
+	case 2:
+		must(v->vm->fd, KVM_REINJECT_CONTROL, &rc);
+		break;
+	case 3:
+		must(v->fd, KVM_GET_LAPIC, &lapic);
+		must(v->fd, KVM_SET_LAPIC, &lapic);
+		break;
+	}
+}
+
+static void *side(void *arg)
+{
+	static unsigned int threads;
+	unsigned int n = __atomic_add_fetch(&threads, 1, __ATOMIC_SEQ_CST);
+	struct vcpu *v = arg;
+	unsigned int i, which = n;
+	struct kvm_irq_level l;
+
+	for (i = 0; !stop; i++) {
+		n = n * 1103515245 + 12345;
+		switch (which + (i & 1 ? 0 : n >> 18 & 7)) {
+		case 0 ... 2:
+			side_routes(v->vm, n >> 8);
+			break;
+		case 3:
+			side_irqfd(v->vm, n >> 8);
+			break;
+		case 4:
+			side_state(v, n >> 8);
+			break;
+		case 5 ... 7:
+			side_message(v->vm, n >> 4);
+			break;
+		default:
+			l.irq = n >> 8 & 31;
+			l.level = n >> 13 & 1;
+			must(v->vm->fd, KVM_IRQ_LINE_STATUS, &l);
+		}
+		__atomic_add_fetch(&rounds[0], 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+static void all_sides(void)
+{
+	struct vcpu *v[VCPUS], *w;
+	unsigned int i;
+	int status;
+	pid_t pid;
+
+	v[0] = vcpu_create(vm_create(VM_PIT), 0);
+	for (i = 32; i < 256; i++)
+		guest_handlers[i] = guest_any;
+	guest_handlers[VEC_NMI] = guest_nmi;
+	vcpu_start(v[0], guest_sides);
+	for (i = 1; i < VCPUS; i++)
+		v[i] = another(v[0], i, guest_sides);
+	for (i = 0; i < VCPUS; i++)
+		spawn(run_sides, v[i]);
+	for (i = 0; i < 4; i++)
+		spawn(side, v[i]);
+	sleep_ms(1500);
+	stop = true;
+	note("%llu rounds", (unsigned long long)rounds[0]);
+	REQUIRE(rounds[0] > 20);
+	sides_over = true;
+	/* These guests' stacks are in use: with a copy of them. */
+	pid = fork();
+	if (!pid) {
+		w = vcpu_create(vm_create(VM_IRQCHIP), 0);
+		vcpu_start(w, guest_done_at_once);
+		expect_done(w);
+		_exit(0);
+	}
+	REQUIRE(waitpid(pid, &status, 0) == pid);
+	REQUIRE_EQ(status, 0);
+}
+
 static const struct test tests[] = {
 	{ "IPIs between four vCPUs, all at once: none lost, none twice",
 	  storm_alone },
@@ -584,6 +824,7 @@ static const struct test tests[] = {
 	{ "INIT in an NMI handler: NMIs are not blocked after it",
 	  init_in_nmi },
 	{ "state is set while the vCPU runs", sets_race },
+	{ "the interrupt hardware from all sides", all_sides },
 };
 
 int main(void)
