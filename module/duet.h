@@ -9,6 +9,8 @@
 #include <linux/fs.h>
 #include "common/vcpu.h"
 
+struct device;
+
 /* hardware.c: virtualization on and off, per CPU */
 
 /** duet_hardware_init() - hooks for CPU hotplug and suspend; 0 or errno */
