@@ -298,7 +298,7 @@ static int duet_wake(struct device *dev)
 }
 
 static struct dev_pm_domain duet_pm_domain = {
-	.ops = { SET_SYSTEM_SLEEP_PM_OPS(duet_sleep, duet_wake) },
+	.ops = { SYSTEM_SLEEP_PM_OPS(duet_sleep, duet_wake) },
 };
 
 void duet_hardware_watch(struct device *node)
