@@ -593,6 +593,41 @@ static void nmi_hlt(void)
 	expect_done(w);
 }
 
+/* No memory where an event's frame is to be pushed: there is no instruction. */
+#define NOWHERE	0x50000000ul
+
+static void guest_pushes_nowhere(void)
+{
+	guest_sync(1);
+	guest_sync(2);
+}
+
+static void nowhere(void)
+{
+	struct kvm_vcpu_events e = {
+		.exception = { .injected = 1, .nr = VEC_GP,
+			       .has_error_code = 1 },
+	};
+	struct vcpu *v = start(guest_pushes_nowhere);
+	struct kvm_regs r;
+
+	if (!device_is_duet())
+		skip("KVM's AMD-V emulates what stands at RIP");
+	expect_sync(v, 1);
+	/* The end of the exit, before the registers are set. */
+	v->run->immediate_exit = 1;
+	REQUIRE_EQ(vcpu_run(v), -EINTR);
+	v->run->immediate_exit = 0;
+	regs_get(v, &r);
+	r.rsp = NOWHERE + 0x800;
+	regs_set(v, &r);
+	must(v->fd, KVM_SET_VCPU_EVENTS, &e);
+	vcpu_expect(v, KVM_EXIT_INTERNAL_ERROR);
+	REQUIRE_EQ(v->run->internal.suberror, KVM_INTERNAL_ERROR_DELIVERY_EV);
+	REQUIRE_EQ(v->run->internal.ndata, 3);
+	REQUIRE_EQ(v->run->internal.data[2] & ~0xffful, NOWHERE);
+}
+
 static const struct test tests[] = {
 	{ "the processor's own exceptions: vector, error code, RIP",
 	  processor },
@@ -610,6 +645,7 @@ static const struct test tests[] = {
 	{ "a triple fault is KVM_EXIT_SHUTDOWN", triple_fault },
 	{ "NMI: blocked until IRET, then taken", nmi },
 	{ "NMI wakes HLT with interrupts off", nmi_hlt },
+	{ "an event whose stack is no memory is an internal error", nowhere },
 };
 
 int main(void)
