@@ -175,4 +175,13 @@ BREAKS = [
     # ---- svm/: the host's own events around the guest
     ("svm-cr8-of-the-guest", "svm/run.c",
      "		duet_lapic_sync_tpr(vcpu, svm->tpr);\n", "", "tpr same"),
+    ("svm-tpr-of-the-highest", "svm/events.c",
+     "		      (irr >= 0 && irr >> 4 <= cr8));", "		      (irr >= 0 && irr >> 4 == cr8));", "tpr steps"),
+    ("svm-tpr-exits-without-need", "svm/events.c",
+     "		      (irr >= 0 && irr >> 4 <= cr8));", "		      true);", "tpr exits"),
+    ("svm-tpr-behind-which-something-waits", "svm/events.c",
+     "		      (irr >= 0 && irr >> 4 <= cr8));", "		      false);", "tpr held"),
+    ("svm-tsc-aux", "svm/run.c",
+     "	if (unlikely(svm->tsc_aux != vcpu->msrs.tsc_aux))\n		svm_load_tsc_aux(svm);\n",
+     "", "cpuid_msr tsc_aux"),
 ]
