@@ -543,13 +543,19 @@ static void routing(void)
 	line(v, 41, 1);
 	expect_sync(v, 3);
 	REQUIRE_EQ(count[0x66], 1);
+	line(v, 41, 0);			/* no message */
 	line(v, 5, 1);			/* routed no more */
 	expect_sync(v, 4);
 	REQUIRE_EQ(count[0x45], 1);
+	REQUIRE_EQ(count[0x66], 1);
 	/* Bad ones, which leave the old table. */
 	r.head.flags = 1;
 	must_fail(v->vm->fd, KVM_SET_GSI_ROUTING, &r, EINVAL);
 	r.head.flags = 0;
+	/* A GSI is one message, or a pin of each chip. */
+	r.e[1].gsi = 40;
+	must_fail(v->vm->fd, KVM_SET_GSI_ROUTING, &r, EINVAL);
+	r.e[1].gsi = 41;
 	r.e[1].type = 99;
 	must_fail(v->vm->fd, KVM_SET_GSI_ROUTING, &r, EINVAL);
 	r.e[1].type = KVM_IRQ_ROUTING_IRQCHIP;

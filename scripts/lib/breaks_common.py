@@ -5,6 +5,13 @@ this. Rows as in breaks_module.py.
 
 BREAKS = [
     # ---- requests and events
+    ("request-wakes", "common/request.c",
+     "	rcuwait_wake_up(&vcpu->wait);\n", "", "smp ping_halted"),
+    ("request-kicks", "common/request.c",
+     "		smp_send_reschedule(cpu);\n", "		;\n", "smp kicked"),
+    ("request-kicks-where-it-is", "module/load.c",
+     "	WRITE_ONCE(vcpu->cpu, cpu);\n",
+     "	if (vcpu->cpu < 0)\n		WRITE_ONCE(vcpu->cpu, cpu);\n", "smp kicked"),
     ("event-cr2-with-the-delivery", "common/event.c",
      "		vcpu->state.cr2 = e->exception.payload;\n		duet_wrote(vcpu, DUET_ST_CR2);\n		return;\n	}\n	/*",
      "		return;\n	}\n	/*", "pio ins_fault"),
@@ -26,6 +33,12 @@ BREAKS = [
      "		s->shadow &= ~(DUET_SHADOW_STI | DUET_SHADOW_MOV_SS);\n", "", "shadow sti_exits"),
     ("fast-own-requests", "common/fast.c",
      "	if (unlikely(duet_has_request(vcpu)) && !fast_events(vcpu)) {", "	if (0 && !fast_events(vcpu)) {", "apic self_ipi"),
+
+    # ---- reset
+    ("reset-registers", "common/reset.c",
+     "	memset(s->gpr, 0, sizeof(s->gpr));\n", "", "storms odd_inits"),
+    ("reset-ends-an-in", "common/reset.c",
+     "	vcpu->complete = NULL;\n", "", "storms init_in_io"),
 
     # ---- ports, MMIO, buses
     ("io-al-keeps-the-rest", "common/io.c",
