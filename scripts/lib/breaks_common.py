@@ -200,7 +200,7 @@ BREAKS = [
     ("steal-reserved-bits", "common/steal.c",
      "	if (!duet_steal_usable() || (value & KVM_STEAL_RESERVED_MASK))", "	if (!duet_steal_usable())", "pv steals"),
     ("steal-is-not-kept-by-init", "common/msr.c",
-     "	m->kvm_steal_time = 0;\n", "", "pv steals"),
+     "	WRITE_ONCE(m->kvm_steal_time, 0);\n", "", "pv steals"),
 
     # ---- hypercalls
     ("hypercall-kick", "common/hypercall.c",

@@ -176,7 +176,7 @@ BREAKS = [
     ("hardware-off-with-the-last-vm", "module/hardware.c",
      "	if (!--duet_users)\n", "	if (--duet_users)\n", "lifecycle processes"),
     ("load-steal-time", "module/load.c",
-     "	if (unlikely(vcpu->msrs.kvm_steal_time))\n		duet_steal_came(vcpu);\n", "",
+     "	if (unlikely(READ_ONCE(vcpu->msrs.kvm_steal_time)))\n		duet_steal_came(vcpu);\n", "",
      "pv steals"),
 
     # ---- svm/: the host's own events around the guest
