@@ -6,7 +6,7 @@
  */
 #include "world.h"
 
-#define MAX_VMCSS	32
+#define MAX_VMCSS	128	/* of one run: freed pages are kept in mind */
 
 /* Fields by encoding: width, type and index (vol. 3, 25.11.2). */
 #define NR_FIELDS	512
