@@ -252,7 +252,9 @@ static void write_rte(struct duet_irqchip *chip, u32 pin, bool high, u32 val)
 	io->table[pin] = rte;
 	update_eoi_vectors(chip);
 
-	if (pit && (old & RTE_MASKED) && !(rte & RTE_MASKED) &&
+	/* What is in service by another vector is nobody's when it ends. */
+	if (pit && !(rte & RTE_MASKED) &&
+	    ((old & RTE_MASKED) || ((old ^ rte) & RTE_VECTOR)) &&
 	    !duet_gsi_of_pin(chip, true, pin))
 		duet_pit_unmasked(pit);
 	/* edges that came while it was masked are lost: 3.2.4, bit 16 */
