@@ -49,6 +49,10 @@
 
 #else /* __ASSEMBLER__ */
 
+#ifdef CONFIG_PREEMPT_RT
+#error "eventfds are signalled with interrupts off, where PREEMPT_RT would sleep"
+#endif
+
 #include <linux/version.h>
 #include <linux/eventfd.h>
 #include <linux/hrtimer.h>
