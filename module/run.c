@@ -55,7 +55,7 @@ static void duet_leave_guest_mode(struct duet_vcpu *vcpu)
 static int duet_handle_requests(struct duet_vcpu *vcpu)
 {
 	u32 req = atomic_read(&vcpu->requests) &
-		~(DUET_REQ_EVENT | DUET_REQ_EOI);
+		~(DUET_REQ_EVENT | DUET_REQ_EOI | DUET_REQ_TPR);
 	int r;
 
 	if (likely(!req))
