@@ -58,10 +58,21 @@ extern struct model_vm mvms[MAX_VMS];
 extern struct model_vcpu mvcpus[MAX_VMS][VM_VCPUS];
 
 struct model_vcpu *model_vcpu(const struct duet_vcpu *vcpu);
-struct frame *frame_of(u64 pfn);
 
 /** loaded_vcpu() - the one that the running thread works on */
 struct duet_vcpu *loaded_vcpu(void);
+
+/* ---- memory.c ---- */
+
+void memory_reset(void);
+/** memory_of_vm() - its memory slots: one, from GFN 0 */
+struct duet_memslots *memory_of_vm(struct model_vm *m);
+/** mm_init() - frames behind the pages that its guest touches */
+void mm_init(struct model_vm *m);
+/** mm_thread() - takes pages of any VM away, and tells its notifier */
+void mm_thread(void *arg);
+
+struct frame *frame_of(u64 pfn);
 
 /** page_generation() - of a page that is allocated; fails if it is not */
 u32 page_generation(const void *p, const char *what);
