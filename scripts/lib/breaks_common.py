@@ -24,7 +24,7 @@ BREAKS = [
     ("event-if", "common/event.c",
      "	if (!e->interrupt.soft && !(duet_rflags(vcpu) & X86_EFLAGS_IF))\n		return;\n", "", "corners too_early"),
     ("event-arrived", "common/event.c",
-     "	case DUET_EVENT_SOFT_INTR + 1:\n		e->interrupt.injected = false;\n", "	case DUET_EVENT_SOFT_INTR + 1:\n", "irq inject"),
+     "	case DUET_EVENT_SOFT_INTR + 1:\n		e->interrupt.injected = false;\n", "	case DUET_EVENT_SOFT_INTR + 1:\n", "inject inject"),
     ("event-nmi-arrived", "common/event.c",
      "	case DUET_EVENT_NMI + 1:\n		e->nmi_injected = false;\n", "	case DUET_EVENT_NMI + 1:\n", "exceptions nmi"),
     ("event-single-step", "common/skip.c",
@@ -36,9 +36,9 @@ BREAKS = [
 
     # ---- reset
     ("reset-registers", "common/reset.c",
-     "	memset(s->gpr, 0, sizeof(s->gpr));\n", "", "storms odd_inits"),
+     "	memset(s->gpr, 0, sizeof(s->gpr));\n", "", "init_sipi odd_inits"),
     ("reset-ends-an-in", "common/reset.c",
-     "	vcpu->complete = NULL;\n", "", "storms init_in_io"),
+     "	vcpu->complete = NULL;\n", "", "init_sipi init_in_io"),
 
     # ---- ports, MMIO, buses
     ("io-al-keeps-the-rest", "common/io.c",

@@ -44,7 +44,7 @@ BREAKS = [
      "	if (events & DUET_APIC_SIPI) {", "smp sipi_in_halt"),
     ("lapic-init-resets", "common/irq/lapic.c",
      "		duet_vcpu_reset(vcpu, true);\n		/* the BSP", "		/* the BSP",
-     "storms odd_inits"),
+     "init_sipi odd_inits"),
     ("lapic-init-of-the-bsp", "common/irq/lapic.c",
      "vcpu->id == vcpu->vm->bsp_id ?\n			KVM_MP_STATE_RUNNABLE : KVM",
      "0 ?\n			KVM_MP_STATE_RUNNABLE : KVM", "smp init_of_the_bsp"),

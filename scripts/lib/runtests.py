@@ -26,7 +26,7 @@ MACHINES = ("tcg", "svm1", "svm2", "vmx1", "vmx2")
 # What a boot, the loading and unloading may take, on a busy machine.
 BOOT_SECONDS = 120
 # What says more with two processors than with one.
-SMP_PROGRAMS = ("smp", "storms", "nmi", "eventfd", "suspend")
+SMP_PROGRAMS = ("smp", "storms", "init_sipi", "nmi", "eventfd", "suspend")
 
 
 class Report:

@@ -48,6 +48,10 @@
 #define ICR_INIT	0x4500u
 #define ICR_SIPI	0x4600u
 
+/* Of a message's data (SDM vol. 3, 11.11.2). */
+#define MSI_INIT	0x500u
+#define MSI_SIPI	0x600u
+
 static inline uint32_t apic_read(unsigned int reg)
 {
 	uint32_t v;
