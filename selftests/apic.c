@@ -618,10 +618,33 @@ static void restored_deadline(void)
 	expect_done(v);
 	REQUIRE_EQ(count[0x43], 1);
 	/* In another mode there is none. */
-	must(v->fd, KVM_GET_LAPIC, &l);
-	*(uint32_t *)(l.regs + APIC_LVT_TIMER) = 0x40;
-	must(v->fd, KVM_SET_LAPIC, &l);
+	lapic_put(v, APIC_LVT_TIMER, 0x40);
 	REQUIRE_EQ(msr_get(v, MSR_TSC_DEADLINE), 0);
+}
+
+/* What KVM_SET_LAPIC has in its IRR is taken; there are no vectors below 16. */
+static void guest_set_irr(void)
+{
+	apic_enable();
+	guest_sync(1);
+	window();
+	GUEST_EQ(count[0x61], 1);
+	GUEST_EQ(apic_read(APIC_IRR), 0);
+	GUEST_EQ(apic_read(APIC_PPR), 0);
+	guest_done();
+}
+
+static void set_irr(void)
+{
+	struct vcpu *v = start(guest_set_irr);
+
+	expect_sync(v, 1);
+	lapic_put(v, APIC_IRR + 0x30, 1u << 1);
+	if (device_is_duet()) {	/* KVM keeps them */
+		lapic_put(v, APIC_IRR, 1u << 5);
+		lapic_put(v, APIC_ISR, 1u << 5);
+	}
+	expect_done(v);
 }
 
 static const struct test tests[] = {
@@ -642,6 +665,7 @@ static const struct test tests[] = {
 	{ "x2APIC mode needs CPUID", no_x2apic },
 	{ "in x2APIC mode the page is nobody's", page_x2apic },
 	{ "timer: a change of mode", mode_change },
+	{ "an interrupt that KVM_SET_LAPIC brings is taken", set_irr },
 };
 
 int main(void)

@@ -172,20 +172,18 @@ static volatile unsigned int turn;
 static void *poke(void *arg)
 {
 	struct vcpu *v = arg;
-	struct kvm_msi msi = { .address_lo = 0xfee00000, .data = VEC };
-	struct kvm_msi nmi = { .address_lo = 0xfee00000, .data = 4 << 8 };
 	unsigned int i;
 
 	for (i = 0; i < 20; i++) {
 		usleep(i * 200);	/* some while it looks, some asleep */
 		if (!(i & 1))
-			must(v->vm->fd, KVM_SIGNAL_MSI, &msi);
+			msi_send(v->vm, 0, VEC);
 		while (turn == i) {
 			/* One may come just before the HLT. */
 			if ((i & 3) == 3 && device_is_duet())
 				must(v->fd, KVM_NMI, 0); /* KVM would wait */
 			else if (i & 1)
-				must(v->vm->fd, KVM_SIGNAL_MSI, &nmi);
+				msi_send(v->vm, 0, MSI_NMI);
 			usleep(1000);
 		}
 	}
@@ -263,14 +261,12 @@ static void guest_deaf(void)
 static void *poke_deaf(void *arg)
 {
 	struct vcpu *v = arg;
-	struct kvm_msi msi = { .address_lo = 0xfee00000, .data = VEC };
-	struct kvm_msi nmi = { .address_lo = 0xfee00000, .data = 4 << 8 };
 
 	usleep(20000);
-	must(v->vm->fd, KVM_SIGNAL_MSI, &msi);
+	msi_send(v->vm, 0, VEC);
 	usleep(20000);
 	REQUIRE_EQ(woken, 0);
-	must(v->vm->fd, KVM_SIGNAL_MSI, &nmi);
+	msi_send(v->vm, 0, MSI_NMI);
 	return NULL;
 }
 

@@ -151,9 +151,7 @@ static void odd_inits(void)
  */
 static void message(struct vcpu *v, uint32_t data)
 {
-	struct kvm_msi msi = { .address_lo = 0xfee01000, .data = data };
-
-	must(v->vm->fd, KVM_SIGNAL_MSI, &msi);
+	msi_send(v->vm, 1 << 12, data);
 }
 
 static void init_in_io(void)

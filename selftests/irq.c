@@ -460,8 +460,6 @@ static void lint0_nmi(void)
 }
 
 /* A vector that was level-triggered and is edge-triggered now: the TMR. */
-#define APIC_TMR	0x180
-
 static volatile unsigned int tmr_seen;
 
 static void guest_tmr(struct trap *t)

@@ -364,19 +364,16 @@ static void guest_leaves(void)
 static void leaves(void)
 {
 	struct vcpu *v = start(guest_leaves);
-	struct kvm_lapic_state l;
 
 	expect_sync(v, 1);
 	REQUIRE_EQ(msr_get(v, MSR_PV_EOI), (uintptr_t)&word | 1);
 	expect_sync(v, 2);
 	REQUIRE_EQ(word, 0);
-	must(v->fd, KVM_GET_LAPIC, &l);
-	REQUIRE_EQ(*(uint32_t *)(l.regs + APIC_ISR + 0x20), 2);
+	REQUIRE_EQ(lapic_get(v, APIC_ISR + 0x20), 2);
 	expect_sync(v, 3);
 	if (strict)	/* KVM waits for the next interrupt */
 		REQUIRE_EQ(offered_inside, 1);
-	must(v->fd, KVM_GET_LAPIC, &l);
-	REQUIRE_EQ(*(uint32_t *)(l.regs + APIC_ISR + 0x20), 0);
+	REQUIRE_EQ(lapic_get(v, APIC_ISR + 0x20), 0);
 	expect_done(v);
 }
 
@@ -456,7 +453,6 @@ static void guest_nothing(void)
 
 static void state(void)
 {
-	struct kvm_msi init = { .address_lo = 0xfee01000, .data = 5 << 8 };
 	struct vcpu *v = start(guest_register), *w = vcpu_create(v->vm, 1);
 	struct kvm_mp_state mp = { KVM_MP_STATE_RUNNABLE };
 	struct kvm_cpuid2 *c = supported_cpuid(v->vm->kvm);
@@ -470,7 +466,7 @@ static void state(void)
 		return;
 	/* INIT switches it off. */
 	must(w->fd, KVM_SET_MP_STATE, &mp);
-	must(v->vm->fd, KVM_SIGNAL_MSI, &init);
+	msi_send(v->vm, 1 << 12, MSI_INIT);
 	must(w->fd, KVM_GET_MP_STATE, &mp);
 	REQUIRE_EQ(mp.mp_state, KVM_MP_STATE_INIT_RECEIVED);
 	REQUIRE_EQ(msr_get(w, MSR_PV_EOI), 0);
@@ -541,7 +537,6 @@ static void steals(void)
 	unsigned long long before;
 	struct vcpu *v = start(guest_stolen), *w = vcpu_create(v->vm, 1);
 	struct kvm_mp_state mp = { KVM_MP_STATE_RUNNABLE };
-	struct kvm_msi init = { .address_lo = 0xfee01000, .data = 5 << 8 };
 	cpu_set_t one;
 	pthread_t thread;
 
@@ -571,7 +566,7 @@ static void steals(void)
 		return;
 	msr_set(w, MSR_STEAL_TIME, 0x1001);
 	must(w->fd, KVM_SET_MP_STATE, &mp);
-	must(v->vm->fd, KVM_SIGNAL_MSI, &init);
+	msi_send(v->vm, 1 << 12, MSI_INIT);
 	must(w->fd, KVM_GET_MP_STATE, &mp);
 	REQUIRE_EQ(msr_get(w, MSR_STEAL_TIME), 0);
 }

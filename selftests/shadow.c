@@ -206,14 +206,11 @@ static void guest_mov_ss(void)
 static void mov_ss(void)
 {
 	struct vcpu *v = start(guest_mov_ss);
-	struct kvm_lapic_state l;
 
 	expect_sync(v, 1);
 	vcpu_expect(v, KVM_EXIT_IO);
 	REQUIRE_EQ(v->run->io.port, 0x99);
-	must(v->fd, KVM_GET_LAPIC, &l);
-	l.regs[APIC_IRR + VEC / 32 * 16] |= 1u << VEC % 32;
-	must(v->fd, KVM_SET_LAPIC, &l);
+	lapic_put(v, APIC_IRR + VEC / 32 * 16, 1u << VEC % 32);
 	expect_done(v);
 	REQUIRE_EQ(taken_rip, want_rip);
 }

@@ -357,7 +357,6 @@ extern const char smp_hlt[], smp_hlt_end[];
 
 static void sti_hlt(void)
 {
-	struct kvm_msi msi = { .address_lo = 0xfee00000, .data = 0x50 };
 	struct kvm_vcpu_events events;
 	struct kvm_regs regs;
 	struct vcpu *v;
@@ -379,7 +378,7 @@ static void sti_hlt(void)
 	events.flags = KVM_VCPUEVENT_VALID_SHADOW;
 	events.interrupt.shadow = KVM_X86_SHADOW_INT_STI;
 	must(v->fd, KVM_SET_VCPU_EVENTS, &events);
-	must(v->vm->fd, KVM_SIGNAL_MSI, &msi);
+	msi_send(v->vm, 0, 0x50);
 	expect_done(v);
 	REQUIRE_EQ(hlt_rip, (uintptr_t)smp_hlt_end);
 }
@@ -490,7 +489,6 @@ static void guest_counts(void)
 static void *pester(void *arg)
 {
 	struct vcpu *v = arg;
-	struct kvm_msi msi = { .address_lo = 0xfee00000, .data = 0x50 };
 	struct kvm_irq_level line = { .irq = 5 };
 	struct kvm_vcpu_events events;
 	struct kvm_lapic_state lapic;
@@ -502,7 +500,7 @@ static void *pester(void *arg)
 	unsigned int n;
 
 	for (n = 0; !stop; n++) {
-		must(v->vm->fd, KVM_SIGNAL_MSI, &msi);
+		msi_send(v->vm, 0, 0x50);
 		line.level = n & 1;
 		must(v->vm->fd, KVM_IRQ_LINE, &line);
 		must(v->vm->fd, KVM_GET_CLOCK, &clock);
@@ -562,7 +560,6 @@ static void guest_nothing(void)
 
 static void init_of_the_bsp(void)
 {
-	struct kvm_msi init = { .address_lo = 0xfee00000, .data = 5 << 8 };
 	struct vcpu *v = start(guest_nothing);
 	struct kvm_mp_state mp;
 	struct kvm_sregs s;
@@ -571,7 +568,7 @@ static void init_of_the_bsp(void)
 	if (!device_is_duet())
 		skip("KVM takes it with KVM_RUN");
 	expect_sync(v, 1);
-	must(v->vm->fd, KVM_SIGNAL_MSI, &init);
+	msi_send(v->vm, 0, MSI_INIT);
 	must(v->fd, KVM_GET_MP_STATE, &mp);
 	REQUIRE_EQ(mp.mp_state, KVM_MP_STATE_RUNNABLE);
 	regs_get(v, &r);

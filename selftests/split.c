@@ -500,7 +500,6 @@ static void guest_two(void)
 static void irqfds(void)
 {
 	struct vcpu *v = irq_start(VM_SPLIT, guest_two);
-	struct kvm_msi msi = { .address_lo = 0xfee00000, .data = 0x46 };
 	struct kvm_irqfd fd = { .gsi = 6 };
 	struct routes r = routes();
 
@@ -511,7 +510,7 @@ static void irqfds(void)
 	eventfd_write(fd.fd, 1);
 	expect_sync(v, 2);
 	REQUIRE_EQ(count[0x46], 1);
-	REQUIRE_EQ(must(v->vm->fd, KVM_SIGNAL_MSI, &msi), 1);
+	REQUIRE_EQ(msi_send(v->vm, 0, 0x46), 1);
 	expect_sync(v, 3);
 	REQUIRE_EQ(count[0x46], 2);
 	fd.fd = eventfd(1, 0);	/* signalled before it is assigned */
@@ -553,8 +552,7 @@ static void x2apic_api(void)
 	must(v->fd, KVM_SET_MP_STATE,
 	     &(struct kvm_mp_state){ KVM_MP_STATE_RUNNABLE });
 	expect_sync(v, 1);
-	must(v->fd, KVM_GET_LAPIC, &l);
-	REQUIRE_EQ(*(uint32_t *)(l.regs + APIC_ID), 1u << 24);
+	REQUIRE_EQ(lapic_get(v, APIC_ID), 1u << 24);
 	/* Without it, the upper half of an address means nothing... */
 	msi.address_lo = 0xfee01000;
 	msi.address_hi = 0x100;
@@ -565,7 +563,7 @@ static void x2apic_api(void)
 	/* ... with it, it is the id's. */
 	cap.args[0] = 3;
 	must(vm->fd, KVM_ENABLE_CAP, &cap);
-	REQUIRE(ioctl(vm->fd, KVM_SIGNAL_MSI, &msi) <= 0, "id 0x101");
+	REQUIRE_EQ(must(vm->fd, KVM_SIGNAL_MSI, &msi), 0, "id 0x101");
 	msi.address_hi = 1;
 	must_fail(vm->fd, KVM_SIGNAL_MSI, &msi, EINVAL);
 	r.e[1].u.msi.address_hi = 1;
@@ -575,11 +573,11 @@ static void x2apic_api(void)
 	/* 0xff is an id for a local APIC in x2APIC mode. */
 	msi.address_lo = 0xfeeff000;
 	msi.address_hi = 0;
-	ioctl(vm->fd, KVM_SIGNAL_MSI, &msi);
+	REQUIRE_EQ(must(vm->fd, KVM_SIGNAL_MSI, &msi), 0);
 	expect_sync(v, 3);
 	REQUIRE_EQ(count[0x46], 1);
 	msi.address_hi = 0xffffff00;
-	ioctl(vm->fd, KVM_SIGNAL_MSI, &msi);
+	REQUIRE_EQ(must(vm->fd, KVM_SIGNAL_MSI, &msi), 1);
 	expect_done(v);
 	REQUIRE_EQ(count[0x46], 2);
 

@@ -264,7 +264,6 @@ static void *set_vcpu_more(void *arg)
 static void *set_vm(void *arg)
 {
 	struct vcpu *v = arg;
-	struct kvm_msi msi = { .address_lo = 0xfee00000, .data = 0x50 };
 	struct {
 		struct kvm_irq_routing head;
 		struct kvm_irq_routing_entry e[1];
@@ -282,7 +281,7 @@ static void *set_vm(void *arg)
 		slot_set(v->vm, SLOT_FREE, 0, 0xe0000000, PAGE, page);
 		must(v->vm->fd, KVM_SET_GSI_ROUTING, &r);
 		must(v->vm->fd, KVM_IRQ_LINE, &line);
-		must(v->vm->fd, KVM_SIGNAL_MSI, &msi);
+		msi_send(v->vm, 0, 0x50);
 		must(v->vm->fd, KVM_GET_CLOCK, &clock);
 		clock.flags = 0;
 		must(v->vm->fd, KVM_SET_CLOCK, &clock);

@@ -300,11 +300,10 @@ static void behind(void)
 static void *post(void *arg)
 {
 	struct vcpu *v = arg;
-	struct kvm_msi msi = { .address_lo = 0xfee00000, .data = 0xe1 };
 
 	while (!posted)
 		usleep(1000);
-	must(v->vm->fd, KVM_SIGNAL_MSI, &msi);
+	msi_send(v->vm, 0, 0xe1);
 	posted = false;
 	return NULL;
 }
@@ -340,16 +339,9 @@ static void outside(void)
 /* What user space reads and writes. */
 static uint32_t lapic_tpr(struct vcpu *v, int to)
 {
-	struct kvm_lapic_state l;
-	uint32_t *tpr = (void *)(l.regs + APIC_TPR);
-
-	must(v->fd, KVM_GET_LAPIC, &l);
-	if (to >= 0) {
-		*tpr = to;
-		must(v->fd, KVM_SET_LAPIC, &l);
-		must(v->fd, KVM_GET_LAPIC, &l);
-	}
-	return *tpr;
+	if (to >= 0)
+		lapic_put(v, APIC_TPR, to);
+	return lapic_get(v, APIC_TPR);
 }
 
 static uint64_t sregs_cr8(struct vcpu *v, int to)

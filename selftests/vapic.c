@@ -114,17 +114,14 @@ static void guest_newer(void)
 static void newer(void)
 {
 	struct vcpu *v;
-	struct kvm_lapic_state s;
 
 	if (!device_is_duet())
 		skip("KVM takes the word's TPR");
 	word.all = 0x11223344;
 	v = start(guest_newer);
 	expect_sync(v, 1);
-	must(v->fd, KVM_GET_LAPIC, &s);
-	REQUIRE_EQ((uint8_t)s.regs[APIC_TPR], 0x90);
-	s.regs[APIC_TPR] = 0xa0;
-	must(v->fd, KVM_SET_LAPIC, &s);
+	REQUIRE_EQ(lapic_get(v, APIC_TPR), 0x90);
+	lapic_put(v, APIC_TPR, 0xa0);
 	expect_done(v);
 }
 

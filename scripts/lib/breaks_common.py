@@ -204,11 +204,11 @@ BREAKS = [
 
     # ---- hypercalls
     ("hypercall-kick", "common/hypercall.c",
-     "		duet_request(target, DUET_REQ_EVENT);\n", "		;\n", "messages kicks"),
+     "		duet_request(target, DUET_REQ_EVENT);\n", "		;\n", "ipi kicks"),
     ("hypercall-kick-is-remembered", "common/hypercall.c",
-     "		WRITE_ONCE(target->pv_kicked, true);\n", "", "messages kicks"),
+     "		WRITE_ONCE(target->pv_kicked, true);\n", "", "ipi kicks"),
     ("hypercall-not-offered", "common/hypercall.c",
-     "		if (!(offered & BIT(KVM_FEATURE_PV_SEND_IPI)) || !vcpu->lapic)", "		if (!vcpu->lapic)", "messages pv_ipis"),
+     "		if (!(offered & BIT(KVM_FEATURE_PV_SEND_IPI)) || !vcpu->lapic)", "		if (!vcpu->lapic)", "ipi pv_ipis"),
     ("hypercall-at-cpl-3", "common/exits.c",
-     "duet_cpl(vcpu) ? -KVM_EPERM :\n		duet", "duet", "messages pv_ipis"),
+     "duet_cpl(vcpu) ? -KVM_EPERM :\n		duet", "duet", "ipi pv_ipis"),
 ]

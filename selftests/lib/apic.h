@@ -17,8 +17,10 @@
 #define APIC_PPR	0xa0
 #define APIC_EOI	0xb0
 #define APIC_LDR	0xd0
+#define APIC_DFR	0xe0
 #define APIC_SVR	0xf0
 #define APIC_ISR	0x100
+#define APIC_TMR	0x180
 #define APIC_IRR	0x200
 #define APIC_ESR	0x280
 #define APIC_ICR	0x300
@@ -48,9 +50,14 @@
 #define ICR_INIT	0x4500u
 #define ICR_SIPI	0x4600u
 
-/* Of a message's data (SDM vol. 3, 11.11.2). */
+/* A device's message, its address and its data (SDM vol. 3, 11.11). */
+#define MSI_LOGICAL	(1u << 2)
+#define MSI_HINT	(1u << 3)
+#define MSI_LOWEST	0x100u
+#define MSI_NMI		0x400u
 #define MSI_INIT	0x500u
 #define MSI_SIPI	0x600u
+#define MSI_LEVEL	(1u << 15)
 
 static inline uint32_t apic_read(unsigned int reg)
 {

@@ -3,6 +3,7 @@
  * Guests that count their interrupts: see irq.h. Calls vm.c; called by the tests
  * of interrupts.
  */
+#include "apic.h"
 #include "irq.h"
 
 volatile unsigned int count[256];
@@ -38,4 +39,17 @@ void line(struct vcpu *v, unsigned int irq, unsigned int level)
 	struct kvm_irq_level l = { .irq = irq, .level = level };
 
 	must(v->vm->fd, KVM_IRQ_LINE, &l);
+}
+
+unsigned int irr_take(struct vcpu *cpus[], unsigned int n, unsigned int vec)
+{
+	const unsigned int reg = APIC_IRR + vec / 32 * 16;
+	unsigned int i, bits = 0;
+
+	for (i = 0; i < n; i++) {
+		if (lapic_get(cpus[i], reg) >> vec % 32 & 1)
+			bits |= 1u << i;
+		lapic_put(cpus[i], reg, 0);
+	}
+	return bits;
 }

@@ -21,4 +21,7 @@ struct vcpu *irq_start(unsigned int flags, void (*fn)(void));
 void interrupt(struct vcpu *v, unsigned int vec);	/* KVM_INTERRUPT */
 void line(struct vcpu *v, unsigned int irq, unsigned int level);
 
+/* Which of @n vCPUs have @vec in their IRRs, a bit for each; it is taken out. */
+unsigned int irr_take(struct vcpu *cpus[], unsigned int n, unsigned int vec);
+
 #endif

@@ -368,6 +368,32 @@ void sregs_set(struct vcpu *v, const struct kvm_sregs *s)
 	must(v->fd, KVM_SET_SREGS, s);
 }
 
+uint32_t lapic_get(struct vcpu *v, unsigned int reg)
+{
+	struct kvm_lapic_state l;
+
+	must(v->fd, KVM_GET_LAPIC, &l);
+	return *(uint32_t *)(l.regs + reg);
+}
+
+void lapic_put(struct vcpu *v, unsigned int reg, uint32_t value)
+{
+	struct kvm_lapic_state l;
+
+	must(v->fd, KVM_GET_LAPIC, &l);
+	*(uint32_t *)(l.regs + reg) = value;
+	must(v->fd, KVM_SET_LAPIC, &l);
+}
+
+long msi_send(struct vm *vm, uint32_t address, uint32_t data)
+{
+	struct kvm_msi msi = {
+		.address_lo = 0xfee00000 | address, .data = data,
+	};
+
+	return must(vm->fd, KVM_SIGNAL_MSI, &msi);
+}
+
 void low_copy(struct vm *vm, uint32_t gpa, const char *from, const char *to)
 {
 	REQUIRE(gpa + (size_t)(to - from) <= LOW_SIZE);

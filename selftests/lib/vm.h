@@ -121,6 +121,16 @@ void regs_set(struct vcpu *v, const struct kvm_regs *r);
 void sregs_get(struct vcpu *v, struct kvm_sregs *s);
 void sregs_set(struct vcpu *v, const struct kvm_sregs *s);
 
+/* A register of the local APIC by its offset. */
+uint32_t lapic_get(struct vcpu *v, unsigned int reg);
+void lapic_put(struct vcpu *v, unsigned int reg, uint32_t value);
+
+/*
+ * A device's message, with these bits below 20 of its address: the destination
+ * from bit 12 on (0: APIC 0), MSI_LOGICAL, MSI_HINT. How many have taken it.
+ */
+long msi_send(struct vm *vm, uint32_t address, uint32_t data);
+
 /* A counter of KVM_GET_STATS_FD by its name. */
 uint64_t stat_get(struct vcpu *v, const char *name);
 

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Rule: a message reaches the local APICs that it is addressed to, and no
- * other: physical and logical destinations in both modes, shorthands,
- * broadcasts, lowest priority. One that cannot be sent or taken is an error in
- * the ESR. The hypercalls that stand for messages do the same.
+ * Rule: what a processor sends (by its ICR, or a hypercall that stands for it)
+ * reaches the local APICs that it is addressed to, and no other: physical and
+ * logical destinations in both modes, shorthands, broadcasts, lowest priority.
+ * One that cannot be sent or taken is an error in the ESR.
  *
- * vCPU 0 sends; the others do not run: what they got is in their IRRs.
+ * vCPU 0 sends; the others do not run: what they got is in their IRRs. Devices'
+ * messages are msi.c's.
  */
 #include "apic.h"
+#include "irq.h"
 #include "tap.h"
 #include "threads.h"
 
@@ -15,7 +17,6 @@
 #define VEC		0x61
 #define LOGICAL		0x800u
 #define LOWEST		0x100u
-#define DFR		0xe0
 #define LVT_ERROR	0x370
 #define X2(reg)		(0x800 + (reg) / 16)
 
@@ -40,18 +41,9 @@ static void guest_sends(void)
 	}
 }
 
-static void lapic_put(unsigned int id, unsigned int reg, uint32_t value)
-{
-	struct kvm_lapic_state l;
-
-	must(cpu[id]->fd, KVM_GET_LAPIC, &l);
-	*(uint32_t *)(l.regs + reg) = value;
-	must(cpu[id]->fd, KVM_SET_LAPIC, &l);
-}
-
 static void enable(unsigned int id, bool on)
 {
-	lapic_put(id, APIC_SVR, on ? 0x1ff : 0xff);
+	lapic_put(cpu[id], APIC_SVR, on ? 0x1ff : 0xff);
 }
 
 static void start(void (*fn)(void))
@@ -70,20 +62,9 @@ static void start(void (*fn)(void))
 	expect_sync(cpu[0], 1);
 }
 
-/* Who has @vec in its IRR, a bit for each; it is taken out. */
 static unsigned int taken(unsigned int vec)
 {
-	const unsigned int reg = APIC_IRR + vec / 32 * 16;
-	unsigned int i, who = 0;
-	struct kvm_lapic_state l;
-
-	for (i = 0; i < CPUS; i++) {
-		must(cpu[i]->fd, KVM_GET_LAPIC, &l);
-		if (*(uint32_t *)(l.regs + reg) >> vec % 32 & 1)
-			who |= 1u << i;
-		lapic_put(i, reg, 0);
-	}
-	return who;
+	return irr_take(cpu, CPUS, vec);
 }
 
 static unsigned int send(uint32_t dest, uint32_t low)
@@ -99,8 +80,8 @@ static void logical_ids(uint32_t dfr, const uint8_t *ldr)
 	unsigned int i;
 
 	for (i = 0; i < CPUS; i++) {
-		lapic_put(i, DFR, dfr);
-		lapic_put(i, APIC_LDR, (uint32_t)ldr[i] << 24);
+		lapic_put(cpu[i], APIC_DFR, dfr);
+		lapic_put(cpu[i], APIC_LDR, (uint32_t)ldr[i] << 24);
 	}
 }
 
@@ -130,10 +111,10 @@ static void xapic(void)
 	REQUIRE_EQ(send(0xff, LOGICAL | VEC), 0xf);
 	/* The id is a register. */
 	if (device_is_duet()) {	/* KVM 6.1 ignores another id than its own */
-		lapic_put(2, APIC_ID, 7u << 24);
+		lapic_put(cpu[2], APIC_ID, 7u << 24);
 		REQUIRE_EQ(send(7, VEC), 4);
 		REQUIRE_EQ(send(2, VEC), 0);
-		lapic_put(2, APIC_ID, 1u << 24);
+		lapic_put(cpu[2], APIC_ID, 1u << 24);
 		REQUIRE_EQ(send(1, VEC), 6, "two of one id");
 	}
 }
@@ -175,37 +156,6 @@ static void x2(void)
 	REQUIRE_EQ(send(0xc, LOGICAL | LOWEST | VEC) & ~0xcu, 0);
 }
 
-/* Devices' messages: KVM_SIGNAL_MSI says how many have taken it. */
-static int msi(uint32_t address, uint32_t data)
-{
-	struct kvm_msi m = { .address_lo = 0xfee00000 | address, .data = data };
-
-	return ioctl(cpu[0]->vm->fd, KVM_SIGNAL_MSI, &m);
-}
-
-static void msis(void)
-{
-	static const uint8_t flat[] = { 1, 2, 4, 8 };
-	struct kvm_msi m = { .address_lo = 0xfee00000, .data = VEC,
-			     .flags = 1u << 5 };
-
-	start(guest_sends);
-	logical_ids(~0u, flat);
-	must_fail(cpu[0]->vm->fd, KVM_SIGNAL_MSI, &m, EINVAL);
-	REQUIRE_EQ(msi(2 << 12, VEC), 1);
-	REQUIRE_EQ(taken(VEC), 4);
-	REQUIRE_EQ(msi(6 << 12 | 4, VEC), 2);		/* logical */
-	REQUIRE_EQ(taken(VEC), 6);
-	REQUIRE_EQ(msi(6 << 12 | 4, LOWEST | VEC), 1);
-	REQUIRE(taken(VEC) & 6);
-	REQUIRE_EQ(msi(6 << 12 | 8 | 4, VEC), 1);	/* redirection hint */
-	REQUIRE(taken(VEC) & 6);
-	REQUIRE(msi(9 << 12, VEC) <= 0);
-	enable(2, false);
-	REQUIRE(msi(2 << 12, VEC) <= 0);
-	REQUIRE_EQ(taken(VEC), 0);
-}
-
 /* The error status register, and its interrupt. */
 static void guest_errors(void)
 {
@@ -243,7 +193,7 @@ static void errors(void)
 	taken(0x71);
 	expect_sync(cpu[0], 2);
 	REQUIRE_EQ(taken(0x71), 0, "nothing new");
-	REQUIRE_EQ(msi(0, 5), 0);
+	REQUIRE_EQ(msi_send(cpu[0]->vm, 0, 5), 0);
 	REQUIRE_EQ(taken(0x71), 1);
 	expect_sync(cpu[0], 3);
 	expect_done(cpu[0]);
@@ -432,47 +382,13 @@ static void kicks(void)
 	expect_done(v);
 }
 
-/* What KVM_SET_LAPIC has in its IRR is taken; there are no vectors below 16. */
-static volatile unsigned int hits;
-
-static void guest_hit(struct trap *t)
-{
-	hits++;
-	apic_eoi();
-}
-
-static void guest_set(void)
-{
-	guest_handlers[VEC] = guest_hit;
-	apic_enable();
-	guest_sync(1);
-	asm volatile("sti; nop; nop; nop; cli" : : : "memory");
-	GUEST_EQ(hits, 1);
-	GUEST_EQ(apic_read(APIC_IRR), 0);
-	GUEST_EQ(apic_read(APIC_PPR), 0);
-	guest_done();
-}
-
-static void set_irr(void)
-{
-	start(guest_set);
-	lapic_put(0, APIC_IRR + VEC / 32 * 16, 1u << VEC % 32);
-	if (device_is_duet()) {	/* KVM keeps them */
-		lapic_put(0, APIC_IRR, 1u << 5);
-		lapic_put(0, APIC_ISR, 1u << 5);
-	}
-	expect_done(cpu[0]);
-}
-
 static const struct test tests[] = {
 	{ "xAPIC: physical, flat, cluster, shorthands, broadcast", xapic },
 	{ "lowest priority: one of those that are enabled", lowest },
 	{ "x2APIC: physical, logical, broadcast", x2 },
-	{ "KVM_SIGNAL_MSI: destinations, and how many have taken it", msis },
 	{ "what cannot be sent or taken is an error in the ESR", errors },
 	{ "KVM_HC_SEND_IPI, for who is offered it, at CPL 0", pv_ipis },
 	{ "KVM_HC_KICK_CPU ends this HLT or the next, no other", kicks },
-	{ "an interrupt that KVM_SET_LAPIC brings is taken", set_irr },
 };
 
 int main(void)
