@@ -86,10 +86,13 @@ void duet_vapic_sync(struct duet_vcpu *vcpu)
 		r = duet_read_guest(vm, l->vapic, &tpr, sizeof(tpr));
 	srcu_read_unlock(&vm->srcu, idx);
 
-	/* A guest that has lost the page has what it last said. */
+	/* A guest that has lost the page has what it last said... */
 	if (!r && !l->vapic_stale && tpr != (word & 0xff))
 		duet_lapic_set_tpr(l, tpr);
-	l->vapic_stale = false;
+	l->vapic_stale &= r != 0;
+	/* ... and finds that there when the page is back. */
+	if (l->vapic_stale)
+		duet_request_self(vcpu, DUET_REQ_EVENT);
 }
 
 void duet_report_tpr(struct duet_vcpu *vcpu, bool write)

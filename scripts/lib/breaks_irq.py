@@ -286,6 +286,8 @@ BREAKS = [
      "		return false;", "pv skips"),
     ("irqfd-twice", "common/irq/eventfd.c",
      "	if (irqfd_is_used(chip, irqfd->eventfd))\n		err = -EBUSY;\n	else", "	(void)irqfd_is_used;", "eventfd edge"),
+    ("vapic-stale-until-it-is-written", "common/irq/vapic.c",
+     "	l->vapic_stale &= r != 0;", "	l->vapic_stale = false;", "vapic lost"),
     ("irqfd-early-signal", "common/irq/eventfd.c",
      "	if (vfs_poll(file, &irqfd->poll) & EPOLLIN)\n		inject(irqfd);", "	vfs_poll(file, &irqfd->poll);", "eventfd edge_early"),
     ("irqfd-is-consumed", "common/irq/eventfd.c",
