@@ -202,10 +202,8 @@ int duet_vapic_set(struct duet_vcpu *vcpu, gpa_t gpa);
 /** duet_pv_eoi_enable() - MSR_KVM_PV_EOI_EN: 0 or 1 (#GP); may sleep */
 int duet_pv_eoi_enable(struct duet_vcpu *vcpu, u64 value);
 
-/** duet_lapic_accept_events() - pending INIT and SIPI into MP state
- * Return: true if the MP state changed. vCPU thread, loaded.
- */
-bool duet_lapic_accept_events(struct duet_vcpu *vcpu);
+/** duet_lapic_accept_events() - INIT, SIPI into MP state; thread, loaded */
+void duet_lapic_accept_events(struct duet_vcpu *vcpu);
 /** duet_lapic_has_events() - INIT or SIPI waits; any context */
 bool duet_lapic_has_events(struct duet_vcpu *vcpu);
 /**

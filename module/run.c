@@ -163,7 +163,10 @@ out:
 	return 1;
 }
 
-/* Not runnable: sleep until somebody requests something. 1 to go on. */
+/*
+ * Not runnable: sleep until somebody requests something. 1 to go on; the loop
+ * looks at INIT and SIPI, of which the latter does not end HLT.
+ */
 static int duet_halt(struct duet_vcpu *vcpu)
 {
 	int r;
@@ -172,8 +175,6 @@ static int duet_halt(struct duet_vcpu *vcpu)
 	r = duet_handle_requests(vcpu);
 	if (r <= 0)
 		return r;
-	/* INIT and SIPI; a SIPI to a halted CPU means nothing. */
-	duet_lapic_accept_events(vcpu);
 	if (duet_ends_hlt(vcpu)) {
 		vcpu->stats.wakeups++;
 		vcpu->mp_state = KVM_MP_STATE_RUNNABLE;

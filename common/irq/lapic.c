@@ -85,8 +85,8 @@ void duet_lapic_set_tpr(struct duet_lapic *l, u8 tpr)
 /**
  * duet_lapic_eoi() - end of interrupt (SDM vol. 3, 11.8.5)
  *
- * The IOAPIC hears of it if the interrupt was level-triggered, or if the
- * vector is one that somebody there waits for.
+ * The IOAPIC hears of it if the vector is one that somebody there waits for, as
+ * of each that is level-triggered there.
  */
 void duet_lapic_eoi(struct duet_lapic *l)
 {
@@ -98,8 +98,9 @@ void duet_lapic_eoi(struct duet_lapic *l)
 		return;
 	__clear_bit(vector & 31, duet_lapic_word(l, APIC_ISR, vector));
 	l->isr_highest = highest(l, APIC_ISR);
-	level = test_bit(vector & 31, duet_lapic_word(l, APIC_TMR, vector));
-	if (level || test_bit(vector, chip->eoi_vectors)) {
+	if (test_bit(vector, chip->eoi_vectors)) {
+		level = test_bit(vector & 31,
+				 duet_lapic_word(l, APIC_TMR, vector));
 		if (chip->split)
 			duet_split_eoi(l, vector, level);
 		else
@@ -246,14 +247,14 @@ bool duet_lapic_has_events(struct duet_vcpu *vcpu)
 	return vcpu->lapic && atomic_read(&vcpu->lapic->events);
 }
 
-bool duet_lapic_accept_events(struct duet_vcpu *vcpu)
+void duet_lapic_accept_events(struct duet_vcpu *vcpu)
 {
 	struct duet_lapic *l = vcpu->lapic;
 	struct duet_segment *cs;
 	u32 events;
 
 	if (!l || !atomic_read(&l->events))
-		return false;
+		return;
 	events = atomic_xchg(&l->events, 0);
 	if (events & DUET_APIC_INIT) {
 		duet_vcpu_reset(vcpu, true);
@@ -270,10 +271,7 @@ bool duet_lapic_accept_events(struct duet_vcpu *vcpu)
 		vcpu->state.rip = 0;
 		duet_wrote(vcpu, DUET_ST_SEG(DUET_CS) | DUET_ST_RIP);
 		vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
-	} else if (!(events & DUET_APIC_INIT)) {
-		return false;
 	}
-	return true;
 }
 
 /* --- modes --- */

@@ -29,7 +29,6 @@ static bool possible(struct duet_lapic *l)
 	int vector = l->isr_highest;
 
 	return vector >= 0 && !READ_ONCE(l->irr_maybe) &&
-		!test_bit(vector & 31, duet_lapic_word(l, APIC_TMR, vector)) &&
 		!test_bit(vector, l->vcpu->vm->irqchip->eoi_vectors);
 }
 

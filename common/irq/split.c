@@ -73,8 +73,7 @@ static bool is_routed(struct duet_lapic *l, u8 vector)
  */
 void duet_split_eoi(struct duet_lapic *l, u8 vector, bool level)
 {
-	if (!test_bit(vector, l->vcpu->vm->irqchip->eoi_vectors) ||
-	    !(level || is_routed(l, vector)))
+	if (!(level || is_routed(l, vector)))
 		return;
 	l->eoi_vector = vector;
 	duet_request_self(l->vcpu, DUET_REQ_EOI);
