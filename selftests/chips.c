@@ -490,7 +490,17 @@ static void guest_status(void)
 	outb(CONTROL, 0xa0);			/* the upper one */
 	outb(COUNT_2, 0x78);
 	GUEST_EQ(inb(COUNT_2), 0x78);
-	/* A latch holds until it is read. */
+	/* A latch holds until it is read, the status' too. */
+	control(0, false);
+	load(10000);
+	gate(true);
+	outb(CONTROL, 0xe8);
+	while (!out_pin())
+		;
+	outb(CONTROL, 0xe8);
+	GUEST_EQ(inb(COUNT_2) & STATUS_OUT, 0);
+	GUEST_EQ(status() & STATUS_OUT, STATUS_OUT);
+	gate(false);
 	outb(CONTROL, 0xb0);
 	load(0x4321);
 	outb(CONTROL, 0x80);

@@ -3,7 +3,8 @@
  * Rule: what happens between two things happens in their order: a trap that is
  * due at a HLT, registers that user space changes under an access it has to
  * answer, an interrupt queued for a guest that takes none, a descriptor table
- * that another thread replaces while the guest runs.
+ * that another thread replaces while the guest runs, vector registers of
+ * threads that take turns with it.
  */
 #include <asm/ldt.h>
 #include <pthread.h>
@@ -12,6 +13,7 @@
 
 #include "apic.h"
 #include "tap.h"
+#include "threads.h"
 
 static volatile unsigned int count;
 static volatile uint64_t taken_rip;
@@ -252,6 +254,76 @@ static void beyond(void)
 	expect_done(v);
 }
 
+/*
+ * Three of them in turn on one CPU: the guest, which does not leave KVM_RUN, the
+ * thread that runs it, and another thread. Each finds its own registers.
+ */
+static volatile bool turns_over;
+static volatile uint64_t turns;
+
+static bool keeps_registers(uint64_t bits)
+{
+	uint64_t xmm, mm;
+
+	asm volatile("movq %[bits], %%xmm9; movq %[bits], %%mm3\n\t"
+		     "movl $20000, %%ecx; 1: decl %%ecx; jnz 1b\n\t"
+		     "movq %%xmm9, %[xmm]; movq %%mm3, %[mm]; emms"
+		     : [xmm] "=&r" (xmm), [mm] "=&r" (mm)
+		     : [bits] "r" (bits) : "ecx", "cc");
+	return xmm == bits && mm == bits;
+}
+
+static void guest_keeps(void)
+{
+	while (!turns_over) {
+		GUEST_REQUIRE(keeps_registers(0x1111111122222222));
+		turns++;
+	}
+	guest_done();
+}
+
+static void *thread_keeps(void *arg)
+{
+	uint64_t before;
+	unsigned int i;
+
+	for (i = 0; i < 20; i++) {
+		before = turns;
+		while (turns - before < 2)
+			REQUIRE(keeps_registers(0x3333333344444444));
+	}
+	turns_over = true;
+	return NULL;
+}
+
+static long run_keeps(struct vcpu *v)
+{
+	uint64_t xmm, bits = 0x5555555566666666;
+	long r = SYS_ioctl;
+
+	asm volatile("movq %[bits], %%xmm9; syscall; movq %%xmm9, %[xmm]"
+		     : "+a" (r), [xmm] "=&r" (xmm)
+		     : [bits] "r" (bits), "D" ((long)v->fd),
+		       "S" ((long)KVM_RUN), "d" (0l)
+		     : "rcx", "r11", "memory");
+	REQUIRE_EQ(xmm, bits);
+	return r;
+}
+
+static void three_fpus(void)
+{
+	struct vcpu *v = start(0, guest_keeps);
+	pthread_t thread;
+
+	vcpu_open(v);
+	move(pthread_self(), 0);
+	thread = spawn(thread_keeps, NULL);
+	move(thread, 0);
+	REQUIRE_EQ(run_keeps(v), 0);
+	REQUIRE(ucall_get(v) && ucall_get(v)->cmd == UCALL_DONE);
+	pthread_join(thread, NULL);
+}
+
 static const struct test tests[] = {
 	{ "a single step over HLT ends the HLT", hlt_step },
 	{ "an IN whose RIP user space has moved does not write RAX", moved },
@@ -261,6 +333,8 @@ static const struct test tests[] = {
 	{ "a load whose RIP user space has moved does not write RAX",
 	  moved_mmio },
 	{ "ports that reach beyond a device are user space's", beyond },
+	{ "vector registers of a guest, its thread and another one",
+	  three_fpus },
 };
 
 int main(void)

@@ -355,6 +355,73 @@ static void tsc_moves(void)
 	REQUIRE(tsc[3] > host);
 }
 
+/*
+ * IA32_TSC_ADJUST: the guest's writes to it and to the TSC move both, by the
+ * same amount (SDM vol. 3, 18.17.3); user space sets the one or the other.
+ */
+#define JUMP	0x100000000000
+
+static volatile uint64_t adjust;
+
+static void guest_tsc_adjust(void)
+{
+	uint64_t before, after, moved;
+
+	GUEST_EQ(rdmsr(MSR_TSC_ADJUST), 0);
+	before = rdtsc();
+	wrmsr(MSR_TSC_ADJUST, JUMP);
+	after = rdtsc();
+	GUEST_REQUIRE(after - before >= JUMP && after - before < 2l * JUMP);
+	wrmsr(MSR_TSC_ADJUST, -2l * JUMP);
+	GUEST_REQUIRE(after - rdtsc() > 2l * JUMP);
+	wrmsr(MSR_TSC_ADJUST, JUMP);
+	/* Less by what went by until the write. */
+	before = rdtsc();
+	wrmsr(MSR_TSC, before + 2l * JUMP);
+	after = rdtsc();
+	moved = rdmsr(MSR_TSC_ADJUST) - JUMP;
+	GUEST_REQUIRE(moved < 2l * JUMP && moved > JUMP);
+	GUEST_REQUIRE(after - before >= 2l * JUMP);
+	adjust = moved + JUMP;
+	tsc[0] = rdtsc();
+	guest_sync(1);
+	tsc[1] = rdtsc();
+	GUEST_EQ(rdmsr(MSR_TSC_ADJUST), 77);
+	guest_sync(2);
+	GUEST_EQ(rdmsr(MSR_TSC_ADJUST), 77);
+	guest_done();
+}
+
+static void guest_no_tsc_adjust(void)
+{
+	uint64_t v;
+
+	GUEST_EQ(guest_rdmsr(MSR_TSC_ADJUST, &v), VEC_GP);
+	GUEST_EQ(guest_wrmsr(MSR_TSC_ADJUST, 1), VEC_GP);
+	guest_done();
+}
+
+static void tsc_adjust(void)
+{
+	struct vcpu *v = start(0, guest_tsc_adjust);
+	struct kvm_cpuid2 *c;
+
+	expect_sync(v, 1);
+	REQUIRE_EQ(msr_get(v, MSR_TSC_ADJUST), adjust);
+	msr_set(v, MSR_TSC_ADJUST, 77);
+	expect_sync(v, 2);
+	REQUIRE(tsc[1] - tsc[0] < JUMP, "the ioctl moves nothing");
+	msr_set(v, MSR_TSC, tsc[1] + JUMP);
+	expect_done(v);
+	if (!strict)	/* lets everybody read it */
+		return;
+	v = create(0, &c);
+	cpuid_find(c, 7, 0)->ebx &= ~2u;
+	must(v->fd, KVM_SET_CPUID2, c);
+	vcpu_start(v, guest_no_tsc_adjust);
+	expect_done(v);
+}
+
 static void guest_tsc_aux(void)
 {
 	uint32_t lo, hi, aux;
@@ -570,6 +637,7 @@ static const struct test tests[] = {
 	{ "unknown MSRs and invalid values are #GP(0)", refused },
 	{ "MSRs keep what is written", accepted },
 	{ "the TSC moves when the host or the guest writes it", tsc_moves },
+	{ "IA32_TSC_ADJUST and the TSC move together", tsc_adjust },
 	{ "TSC_AUX is the guest's in the guest, the host's outside", tsc_aux },
 	{ "the local APIC's page comes and goes with APIC_BASE", apic_base },
 	{ "SYSCALL and SYSRET", syscall_sysret },

@@ -147,6 +147,37 @@ static void resample(void)
 	irqfd(v, fd, again, GSI_LEVEL, KVM_IRQFD_FLAG_DEASSIGN);
 }
 
+/* Nothing is left of it once it is gone: the line that it held up is down. */
+static bool line_is_up(struct vcpu *v)
+{
+	struct kvm_irqchip c = { .chip_id = KVM_IRQCHIP_IOAPIC };
+
+	must(v->vm->fd, KVM_GET_IRQCHIP, &c);
+	return c.chip.ioapic.irr >> GSI_LEVEL & 1;
+}
+
+static void resample_gone(void)
+{
+	int fd = eventfd(0, EFD_NONBLOCK), again = eventfd(0, EFD_NONBLOCK);
+	struct vcpu *v = start(guest_open);
+	unsigned int i, ms;
+
+	for (i = 0; i < 5; i++) {
+		irqfd(v, fd, again, GSI_LEVEL, KVM_IRQFD_FLAG_RESAMPLE);
+		REQUIRE(!line_is_up(v));
+		notify(fd);
+		/* KVM leaves it to a worker */
+		for (ms = 0; ms < 1000 && !line_is_up(v); ms++)
+			usleep(1000);
+		REQUIRE(line_is_up(v));
+		irqfd(v, fd, again, GSI_LEVEL, KVM_IRQFD_FLAG_DEASSIGN);
+		REQUIRE(!line_is_up(v));
+		notify(fd);
+		REQUIRE_EQ(take(fd, 0), 1);
+		REQUIRE(!line_is_up(v));
+	}
+}
+
 /* A guest that sleeps is woken, each time. */
 #define WAKES	100
 
@@ -405,6 +436,7 @@ static const struct test tests[] = {
 	{ "irqfd: each write an interrupt, until it is gone", edge },
 	{ "irqfd: what was written before it was there", edge_early },
 	{ "irqfd with resample: the EOI lowers the line and says so", resample },
+	{ "irqfd with resample leaves no line up behind it", resample_gone },
 	{ "irqfd wakes a halted vCPU, each time", wakes },
 	{ "irqfd comes and goes while somebody writes", irqfd_comes_and_goes },
 	{ "ioeventfd: ports, memory, length, value, refusals", ioeventfds },

@@ -12,6 +12,7 @@
 #include "apic.h"
 #include "pace.h"
 #include "tap.h"
+#include "threads.h"
 
 #define MSR_PV_EOI	0x4b564d04
 #define MSR_STEAL_TIME	0x4b564d03
@@ -132,6 +133,7 @@ static void guest_x2(struct trap *t)
 static void guest_x2apic(void)
 {
 	guest_handlers[0x51] = guest_handlers[0x31] = guest_x2;
+	guest_handlers[0x61] = guest_x2;
 	apic_enable();
 	wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | 0x400);
 	wrmsr(MSR_PV_EOI, (uintptr_t)&word | 1);
@@ -145,6 +147,13 @@ static void guest_x2apic(void)
 	window();
 	GUEST_EQ(count[0x51], 2);
 	GUEST_EQ(rdmsr(X2(APIC_PPR)), 0);
+	/* A lower one after it, with no exit of the handler's in between. */
+	wrmsr(0x83f, 0x61);
+	window();
+	GUEST_EQ(count[0x61], 1);
+	wrmsr(0x83f, 0x31);
+	window();
+	GUEST_EQ(count[0x31], 2);
 	guest_done();
 }
 
@@ -429,6 +438,75 @@ static void lost(void)
 	expect_done(v);
 }
 
+/*
+ * It goes while the bit is set in it. The EOI that the guest writes is then the
+ * only one: what is in service below stays so.
+ */
+static volatile bool page_wanted, page_gone;
+
+static void guest_below(struct trap *t)
+{
+	count[t->vector]++;
+	apic_self_ipi(0x61);
+	window();
+	GUEST_EQ(count[0x61], 1);
+	GUEST_EQ(apic_bit(APIC_ISR, 0x61), 0);
+	GUEST_EQ(apic_bit(APIC_ISR, 0x51), 1);
+	apic_eoi();
+	GUEST_EQ(apic_bit(APIC_ISR, 0x51), 0);
+}
+
+static void guest_above(struct trap *t)
+{
+	count[t->vector]++;
+	sti();
+	page_wanted = true;
+	while (!page_gone)
+		asm volatile("pause");
+	cli();
+	apic_eoi();
+}
+
+static void guest_lost_inside(void)
+{
+	guest_handlers[0x51] = guest_below;
+	guest_handlers[0x61] = guest_above;
+	apic_enable();
+	wrmsr(MSR_PV_EOI, FAR_GPA | 1);
+	apic_self_ipi(0x51);
+	window();
+	GUEST_EQ(count[0x51], 1);
+	guest_done();
+}
+
+static void *take_page(void *v)
+{
+	while (!page_wanted)
+		usleep(1000);
+	slot_set(((struct vcpu *)v)->vm, SLOT_FREE, 0, FAR_GPA, 0, NULL);
+	page_gone = true;
+	return NULL;
+}
+
+static void lost_inside(void)
+{
+	struct vcpu *v = start(guest_lost_inside);
+	void *page = mem_alloc(PAGE, PAGE);
+	pthread_t thread;
+
+	if (!strict)
+		skip("KVM ends an interrupt more");
+	slot_set(v->vm, SLOT_FREE, 0, FAR_GPA, PAGE, page);
+	*(volatile char *)page = 0;
+	thread = spawn(take_page, v);
+	if (host_cpus() > 1) {	/* it comes while the guest runs */
+		move(pthread_self(), 0);
+		move(thread, 1);
+	}
+	expect_done(v);
+	pthread_join(thread, NULL);
+}
+
 /* The register. */
 static void guest_register(void)
 {
@@ -609,6 +687,7 @@ static const struct test tests[] = {
 	  level_nests },
 	{ "PV EOI: an exit in the handler takes the offer back", leaves },
 	{ "PV EOI: its page is deleted", lost },
+	{ "PV EOI: its page is deleted while the bit is set", lost_inside },
 	{ "PV EOI: the register, INIT, CPUID", state },
 	{ "steal time grows while another thread has the CPU", steals },
 	{ "PV EOI is not for the PIT's ticks", pit },

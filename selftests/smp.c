@@ -257,7 +257,7 @@ static void guest_init_only(void)
 	apic_enable();
 	apic_ipi(1, ICR_INIT);
 	guest_sync(1);
-	apic_ipi(1, ICR_SIPI | 8);
+	apic_ipi(1, ICR_SIPI | 0x9f);
 	guest_sync(2);
 }
 
@@ -266,6 +266,7 @@ static void mp_states(void)
 	struct vcpu *v = start(guest_init_only), *w = another(v, 1, NULL);
 	struct kvm_mp_state mp;
 	struct kvm_sregs s;
+	struct kvm_regs r;
 
 	expect_sync(v, 1);
 	must(w->fd, KVM_GET_MP_STATE, &mp);
@@ -274,8 +275,10 @@ static void mp_states(void)
 	must(w->fd, KVM_GET_MP_STATE, &mp);
 	REQUIRE_EQ(mp.mp_state, KVM_MP_STATE_RUNNABLE);
 	sregs_get(w, &s);
-	REQUIRE_EQ(s.cs.selector, 0x800);
-	REQUIRE_EQ(s.cs.base, 0x8000);
+	REQUIRE_EQ(s.cs.selector, 0x9f00);
+	REQUIRE_EQ(s.cs.base, 0x9f000);
+	regs_get(w, &r);
+	REQUIRE_EQ(r.rip, 0);
 }
 
 /* A SIPI does not end HLT; an NMI does. */

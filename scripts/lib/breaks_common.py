@@ -34,6 +34,10 @@ BREAKS = [
     ("fast-own-requests", "common/fast.c",
      "	if (unlikely(duet_has_request(vcpu)) && !fast_events(vcpu)) {", "	if (0 && !fast_events(vcpu)) {", "apic self_ipi"),
 
+    # ---- vector registers
+    ("fpu-of-the-guest", "common/fpu.h",
+     "	if (test_thread_flag(TIF_NEED_FPU_LOAD))\n		switch_fpu_return();\n", "", "corners three_fpus"),
+
     # ---- reset
     ("reset-registers", "common/reset.c",
      "	memset(s->gpr, 0, sizeof(s->gpr));\n", "", "init_sipi odd_inits"),
@@ -185,6 +189,16 @@ BREAKS = [
      "	WRITE_ONCE(vcpu->tsc_offset, offset);\n	duet_wrote(vcpu, DUET_ST_TSC);", "	WRITE_ONCE(vcpu->tsc_offset, offset);", "clock offsets"),
     ("tsc-clock-follows", "common/tsc.c",
      "	duet_request_self(vcpu, DUET_REQ_CLOCK);\n	duet_request_all(vcpu->vm, DUET_REQ_CLOCK, false);\n\n	if (vcpu->lapic", "	if (vcpu->lapic", "clock after_offset"),
+    ("tsc-adjust-moves-along", "common/tsc.c",
+     "	vcpu->msrs.tsc_adjust += offset - vcpu->tsc_offset;\n", "", "cpuid_msr tsc_adjust"),
+    ("tsc-adjust-moves-the-counter", "common/tsc.c",
+     "	if (!host)\n		set_offset(vcpu, vcpu->tsc_offset + delta);\n", "	(void)delta;\n", "cpuid_msr tsc_adjust"),
+    ("tsc-adjust-of-the-ioctl", "common/tsc.c",
+     "	if (!host)\n		set_offset(vcpu, vcpu->tsc_offset + delta);\n", "	set_offset(vcpu, vcpu->tsc_offset + delta);\n", "cpuid_msr tsc_adjust"),
+    ("tsc-adjust-and-the-ioctls-tsc", "common/tsc.c",
+     "	if (host) {\n		set_offset(vcpu, sync", "	if (host) {\n		vcpu->msrs.tsc_adjust += value - rdtsc() - vcpu->tsc_offset;\n		set_offset(vcpu, sync", "cpuid_msr tsc_adjust"),
+    ("tsc-adjust-without-cpuid", "common/msr.c",
+     "	if (!host && !vcpu->cpuid.has_tsc_adjust)\n", "	if (0)\n", "cpuid_msr tsc_adjust"),
     ("tsc-rate-tolerance", "common/tsc.c",
      "	    *khz > div_u64((u64)tsc_khz * (1000000 + TOLERANCE_PPM), 1000000))", "	    0)", "clock rates"),
     ("clock-one-line", "common/pvclock.c",
