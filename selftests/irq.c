@@ -661,6 +661,38 @@ static void pic_level(void)
 	expect_done(v);
 }
 
+/* A handler that does not know its device: the line stays up. */
+static volatile unsigned int progress;
+
+static void guest_screamed_at(void)
+{
+	guest_handlers[0x4a] = guest_apic_count;
+	apic_enable();
+	pic_init(0x20, 0xffff);
+	ioapic_route(10, 0x4a | 1u << 15);
+	guest_sync(1);
+	sti();
+	while (progress < 1000)
+		progress++;
+	guest_sync(2);
+	/* It has not gone away. */
+	while (!count[0x4a])
+		asm volatile("pause");
+	guest_done();
+}
+
+static void screams(void)
+{
+	struct vcpu *v = irq_start(VM_IRQCHIP, guest_screamed_at);
+
+	expect_sync(v, 1);
+	line(v, 10, 1);
+	expect_sync(v, 2);
+	remark("after %u interrupts", count[0x4a]);
+	count[0x4a] = 0;
+	expect_done(v);
+}
+
 static const struct test tests[] = {
 	{ "PIC: edges, cascade, mask", pic },
 	{ "PIC: masked requests wait; its registers", pic_mask },
@@ -674,6 +706,7 @@ static const struct test tests[] = {
 	{ "the trigger mode register follows the last interrupt",
 	  level_then_edge },
 	{ "IOAPIC: raised while masked", unmasked },
+	{ "IOAPIC: the guest gets on under a line that stays up", screams },
 	{ "the PIC wakes a halted vCPU, 10 times", pic_wakes },
 	{ "PIC: what is in service holds back what is below", pic_priority },
 	{ "PIC: level-triggered by the ELCR", pic_level },

@@ -9,7 +9,12 @@
 #include <linux/errno.h>
 #include <linux/nospec.h>
 #include <linux/string.h>
+#include "common/compat.h"
 #include "common/irq/irq.h"
+
+/* EOIs that left the line up, after which the guest gets a breath. */
+#define STORM_EOIS		10000
+#define STORM_PAUSE_NS		(10 * NSEC_PER_MSEC)
 
 /* 3.1: memory-mapped registers; 3.2: those behind IOREGSEL */
 #define IOREGSEL		0x00
@@ -176,6 +181,41 @@ void duet_ioapic_forget(struct duet_vcpu *vcpu)
 	raw_spin_unlock_irqrestore(&chip->lock, flags);
 }
 
+/*
+ * A level-triggered line is still up after the EOI. On the bus the next message
+ * takes its time, so that even a guest whose handler does nothing about the
+ * line gets on a little. Here it would be back in the handler before its next
+ * instruction, for ever.
+ */
+static void again(struct duet_irqchip *chip, u32 pin)
+{
+	struct duet_ioapic *io = &chip->ioapic;
+
+	if (++io->eois[pin] < STORM_EOIS) {
+		service(chip, pin, false);
+		return;
+	}
+	io->eois[pin] = 0;
+	hrtimer_start(&io->storm, ns_to_ktime(STORM_PAUSE_NS),
+		      HRTIMER_MODE_REL_HARD);
+}
+
+static enum hrtimer_restart after_storm(struct hrtimer *timer)
+{
+	struct duet_irqchip *chip = container_of(timer, struct duet_irqchip,
+						 ioapic.storm);
+	struct duet_ioapic *io = &chip->ioapic;
+	unsigned long flags;
+	u32 pin;
+
+	raw_spin_lock_irqsave(&chip->lock, flags);
+	for (pin = 0; pin < DUET_IOAPIC_PINS; pin++)
+		if ((io->table[pin] & RTE_LEVEL) && (io->irr & BIT(pin)))
+			service(chip, pin, false);
+	raw_spin_unlock_irqrestore(&chip->lock, flags);
+	return HRTIMER_NORESTART;
+}
+
 /**
  * duet_ioapic_eoi() - EOI broadcast of a local APIC
  *
@@ -208,7 +248,9 @@ void duet_ioapic_eoi(struct duet_vcpu *vcpu, u8 vector, bool level)
 			continue;
 		io->table[pin] &= ~RTE_REMOTE_IRR;
 		if (io->irr & BIT(pin))
-			service(chip, pin, false);
+			again(chip, pin);
+		else
+			io->eois[pin] = 0;
 	}
 	raw_spin_unlock_irqrestore(&chip->lock, flags);
 }
@@ -376,6 +418,7 @@ int duet_ioapic_create(struct duet_irqchip *chip)
 
 	for (pin = 0; pin < DUET_IOAPIC_PINS; pin++)
 		io->table[pin] = RTE_MASKED;
+	duet_hrtimer_setup(&io->storm, after_storm, HRTIMER_MODE_REL_HARD);
 	io->dev.ops = &ioapic_ops;
 	io->dev.addr = DUET_IOAPIC_BASE;
 	io->dev.len = 0x100;
@@ -386,4 +429,5 @@ int duet_ioapic_create(struct duet_irqchip *chip)
 void duet_ioapic_remove(struct duet_irqchip *chip)
 {
 	duet_bus_unregister(chip->vm, DUET_BUS_MMIO, &chip->ioapic.dev);
+	hrtimer_cancel(&chip->ioapic.storm);
 }

@@ -71,6 +71,8 @@ struct duet_ioapic {
 	u32 irr;				/* I: level of each line */
 	u32 irr_delivered;			/* I: of edge-triggered ones */
 	u8 sources[DUET_IOAPIC_PINS];		/* I */
+	u16 eois[DUET_IOAPIC_PINS];		/* I: in a row, the line still up */
+	struct hrtimer storm;			/* c: takes the lock itself */
 	u64 rtc_pending;			/* I: vCPUs by index */
 	u8 rtc_vector;				/* I */
 	struct duet_io_device dev;		/* c */
