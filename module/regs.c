@@ -461,6 +461,9 @@ int duet_get_mp_state(struct duet_vcpu *vcpu, struct kvm_mp_state *state)
 	/* INIT and SIPI that have arrived count already. */
 	duet_lapic_accept_events(vcpu);
 	state->mp_state = vcpu->mp_state;
+	/* KVM_HC_KICK_CPU has no place of its own: the halt is over. */
+	if (vcpu->mp_state == KVM_MP_STATE_HALTED && READ_ONCE(vcpu->pv_kicked))
+		state->mp_state = KVM_MP_STATE_RUNNABLE;
 	return 0;
 }
 

@@ -382,6 +382,31 @@ static void kicks(void)
 	expect_done(v);
 }
 
+/* A kick is not lost with a halted vCPU whose state is saved. */
+static void guest_kicks_one(void)
+{
+	apic_enable();
+	hypercall(HC_KICK_CPU, 0, 1, 0, 0);
+	guest_done();
+}
+
+static void kick_is_state(void)
+{
+	struct kvm_mp_state halted = { KVM_MP_STATE_HALTED }, mp;
+	struct kvm_cpuid2 *c = supported_cpuid(device_open());
+	struct vcpu *v = vcpu_create(vm_create(VM_IRQCHIP), 0), *w;
+
+	features(c);
+	w = vcpu_create(v->vm, 1);
+	must(w->fd, KVM_SET_MP_STATE, &halted);
+	must(w->fd, KVM_GET_MP_STATE, &mp);
+	REQUIRE_EQ(mp.mp_state, KVM_MP_STATE_HALTED);
+	vcpu_start(v, guest_kicks_one);
+	expect_done(v);
+	must(w->fd, KVM_GET_MP_STATE, &mp);
+	REQUIRE_EQ(mp.mp_state, KVM_MP_STATE_RUNNABLE);
+}
+
 static const struct test tests[] = {
 	{ "xAPIC: physical, flat, cluster, shorthands, broadcast", xapic },
 	{ "lowest priority: one of those that are enabled", lowest },
@@ -389,6 +414,7 @@ static const struct test tests[] = {
 	{ "what cannot be sent or taken is an error in the ESR", errors },
 	{ "KVM_HC_SEND_IPI, for who is offered it, at CPL 0", pv_ipis },
 	{ "KVM_HC_KICK_CPU ends this HLT or the next, no other", kicks },
+	{ "and KVM_GET_MP_STATE says so", kick_is_state },
 };
 
 int main(void)
