@@ -57,8 +57,12 @@ static u64 synchronized_offset(struct duet_vcpu *vcpu, u64 value)
 	offset = value - now;
 	expected = vm->tsc_last_write + (now - vm->tsc_last_host);
 	if (vm->tsc_last_host && !check_tsc_unstable() &&
-	    (!value || value - expected + second < 2 * second))
+	    (!value || value - expected + second < 2 * second)) {
 		offset = vm->tsc_last_offset;
+		/* a vCPU that comes late: what it joins is not at 0 */
+		if (!value)
+			value = now + offset;
+	}
 
 	vm->tsc_last_host = now;
 	vm->tsc_last_write = value;

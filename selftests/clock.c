@@ -101,6 +101,7 @@ static void offsets(void)
 	struct vcpu *v = start(0, guest_tsc), *w = vcpu_create(v->vm, 1);
 	struct kvm_device_attr a = { .group = KVM_VCPU_TSC_CTRL };
 	struct kvm_clock_data clock;
+	struct vcpu *late;
 
 	REQUIRE_EQ(check_extension(v->vm->fd, KVM_CAP_VCPU_ATTRIBUTES), 1);
 	must(v->fd, KVM_HAS_DEVICE_ATTR, &a);
@@ -127,6 +128,19 @@ static void offsets(void)
 		msr_set(w, MSR_TSC, rdtsc() + offset_get(v));
 		REQUIRE_EQ(offset_get(w), offset_get(v));
 	}
+	/*
+	 * One that comes late joins them, and stays with them when it is told
+	 * what time it is.
+	 */
+	offset_set(v, 1ull << 44);
+	offset_set(w, 1ull << 44);
+	late = vcpu_create(v->vm, 2);
+	REQUIRE_EQ(offset_get(late), 1ull << 44);
+	if (device_is_duet()) {	/* KVM takes the 0 it starts with for the time */
+		msr_set(late, MSR_TSC, msr_get(v, MSR_TSC));
+		REQUIRE_EQ(offset_get(late), 1ull << 44);
+	}
+	offset_set(late, 5000);
 	offset_set(v, 5000);
 	offset_set(w, 5000);
 	must(v->vm->fd, KVM_GET_CLOCK, &clock);

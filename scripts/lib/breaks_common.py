@@ -141,6 +141,9 @@ BREAKS = [
      "	    (ev->exception.nr > 31 || ev->exception.nr == X86_TRAP_NMI))", "	    ev->exception.nr > 31)", "regs events"),
     ("regs-mp-state-without-lapic", "module/regs.c",
      "		if (!vcpu->lapic)\n			return -EINVAL;\n", "", "regs mp_state"),
+    ("regs-mp-state-knows-of-a-kick", "module/regs.c",
+     "	if (vcpu->mp_state == KVM_MP_STATE_HALTED && READ", "	if (0 && READ",
+     "ipi kick_is_state"),
     ("regs-debugregs", "module/regs.c",
      "	if (regs->flags || regs->dr6 >> 32 || regs->dr7 >> 32)\n		return -EINVAL;\n", "", "regs debugregs"),
     ("msr-canonical", "common/msr.c",
@@ -183,6 +186,8 @@ BREAKS = [
      "	xsetbv(XCR_XFEATURE_ENABLED_MASK, duet_host_cpu.xcr0);\n	if", "	if", "regs xcr0_switch"),
 
     # ---- time
+    ("tsc-of-a-late-vcpu", "common/tsc.c",
+     "		if (!value)\n			value = now + offset;\n", "", "clock offsets"),
     ("tsc-in-step", "common/tsc.c",
      "		offset = vm->tsc_last_offset;\n", "		;\n", "clock offsets"),
     ("tsc-offset-is-written", "common/tsc.c",
