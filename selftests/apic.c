@@ -428,8 +428,10 @@ static void guest_x2apic(void)
 	apic_enable();
 	/* In xAPIC mode the MSRs are not there. */
 	GUEST_EQ(guest_rdmsr(X2(APIC_ID), &v), VEC_GP);
+	apic_write(APIC_ICR2, 5u << 24);
 	wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | 0x400);
 	GUEST_EQ(rdmsr(X2(APIC_ID)), 0);
+	GUEST_EQ(rdmsr(X2(APIC_ICR)) >> 32, 0);
 	GUEST_EQ(rdmsr(X2(APIC_LVR)) & 0xff, 0x14);
 	GUEST_EQ(rdmsr(X2(APIC_SVR)), 0x1ff);
 	GUEST_EQ(rdmsr(X2(APIC_LDR)), 1);	/* cluster 0, member 0 */

@@ -296,6 +296,8 @@ static void change_mode(struct duet_lapic *l, u8 mode)
 	if (mode == DUET_APIC_X2APIC) {
 		duet_lapic_put(l, APIC_ID, id);
 		duet_lapic_put(l, APIC_LDR, duet_x2apic_ldr(id));
+		/* the ICR's upper half is not kept (SDM vol. 3, 11.12.5) */
+		duet_lapic_put(l, APIC_ICR2, 0);
 	} else if (mode == DUET_APIC_XAPIC || old == DUET_APIC_X2APIC) {
 		duet_lapic_put(l, APIC_ID, id << 24);
 		if (old == DUET_APIC_X2APIC)

@@ -84,6 +84,9 @@ static void write_divide(struct duet_lapic *l, u32 val)
 {
 	u32 count = duet_lapic_timer_count(l);
 
+	/* in the last tick it reads 0, and is not over yet */
+	if (!count && hrtimer_active(&l->timer))
+		count = 1;
 	duet_lapic_put(l, APIC_TDCR, val & APIC_TDR_DIV_1);
 	duet_lapic_timer_divide(l);
 	if (count)
