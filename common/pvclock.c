@@ -96,13 +96,19 @@ static u64 duet_clock_at(const struct duet_clock *c, const struct moment *m)
 					   rate.shift);
 }
 
+static struct duet_clock *duet_clock_of(struct duet_vm *vm)
+{
+	lockdep_assert_held(&vm->tsc_lock);
+	return &vm->clock;
+}
+
 static struct duet_clock duet_clock_read(struct duet_vm *vm)
 {
 	struct duet_clock c;
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&vm->tsc_lock, flags);
-	c = vm->clock;
+	c = *duet_clock_of(vm);
 	raw_spin_unlock_irqrestore(&vm->tsc_lock, flags);
 	return c;
 }
@@ -112,7 +118,7 @@ static void duet_clock_write(struct duet_vm *vm, u64 ns, const struct moment *m)
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&vm->tsc_lock, flags);
-	vm->clock = (struct duet_clock) {
+	*duet_clock_of(vm) = (struct duet_clock) {
 		.ns = ns, .tsc = m->tsc, .boot_ns = m->boot_ns,
 	};
 	raw_spin_unlock_irqrestore(&vm->tsc_lock, flags);

@@ -39,6 +39,15 @@ static void set_offset(struct duet_vcpu *vcpu, u64 offset)
 		duet_lapic_msr_write(vcpu, MSR_IA32_TSC_DEADLINE, deadline);
 }
 
+/* What the next write is compared with. */
+static void remember_write(struct duet_vm *vm, u64 host, u64 value, u64 offset)
+{
+	lockdep_assert_held(&vm->tsc_lock);
+	vm->tsc_last_host = host;
+	vm->tsc_last_write = value;
+	vm->tsc_last_offset = offset;
+}
+
 /*
  * A guest or a VMM that sets the counters of several vCPUs to the same value
  * means them to be in step, but its writes are some time apart. A write of 0,
@@ -63,10 +72,7 @@ static u64 synchronized_offset(struct duet_vcpu *vcpu, u64 value)
 		if (!value)
 			value = now + offset;
 	}
-
-	vm->tsc_last_host = now;
-	vm->tsc_last_write = value;
-	vm->tsc_last_offset = offset;
+	remember_write(vm, now, value, offset);
 	raw_spin_unlock_irqrestore(&vm->tsc_lock, flags);
 	return offset;
 }
@@ -99,11 +105,11 @@ void duet_set_tsc_offset(struct duet_vcpu *vcpu, u64 offset)
 {
 	struct duet_vm *vm = vcpu->vm;
 	unsigned long flags;
+	u64 now;
 
 	raw_spin_lock_irqsave(&vm->tsc_lock, flags);
-	vm->tsc_last_host = rdtsc();
-	vm->tsc_last_write = vm->tsc_last_host + offset;
-	vm->tsc_last_offset = offset;
+	now = rdtsc();
+	remember_write(vm, now, now + offset, offset);
 	raw_spin_unlock_irqrestore(&vm->tsc_lock, flags);
 	set_offset(vcpu, offset);
 }

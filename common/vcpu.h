@@ -108,7 +108,6 @@ struct duet_vcpu {
 	struct rcuwait wait;			/* halted vCPUs sleep here */
 	struct preempt_notifier notifier;	/* V */
 	int srcu_idx;				/* V */
-	struct pid __rcu *pid;			/* V: the last thread that ran it */
 
 	int mp_state;				/* V: KVM_MP_STATE_* */
 	u32 halt_poll_ns;			/* V: how long the next HLT looks around */

@@ -20,7 +20,10 @@
 
 DEFINE_PER_CPU(bool, duet_cpu_is_on);
 
-/* duet_users: VMs. Both under duet_hardware_lock, taken inside cpus_read_lock. */
+/*
+ * duet_users: VMs. Changed under duet_hardware_lock, which is taken inside
+ * cpus_read_lock(); so the callbacks of CPU hotplug see it constant.
+ */
 static DEFINE_MUTEX(duet_hardware_lock);
 static unsigned int duet_users;
 static LIST_HEAD(duet_vms);	/* those that are complete; duet_hardware_lock */
@@ -146,6 +149,12 @@ static int duet_emergency_init(void) { return 0; }
 static void duet_emergency_exit(void) { }
 #endif
 
+static void duet_everywhere(smp_call_func_t fn, void *arg)
+{
+	lockdep_assert_held(&duet_hardware_lock);
+	on_each_cpu(fn, arg, 1);
+}
+
 int duet_hardware_get(void)
 {
 	atomic_t failed = ATOMIC_INIT(0);
@@ -154,10 +163,10 @@ int duet_hardware_get(void)
 	cpus_read_lock();
 	mutex_lock(&duet_hardware_lock);
 	if (!duet_users) {
-		on_each_cpu(duet_cpu_on_ipi, &failed, 1);
+		duet_everywhere(duet_cpu_on_ipi, &failed);
 		r = atomic_read(&failed);
 		if (r)
-			on_each_cpu(duet_cpu_off_ipi, NULL, 1);
+			duet_everywhere(duet_cpu_off_ipi, NULL);
 	}
 	if (!r)
 		duet_users++;
@@ -179,7 +188,7 @@ void duet_hardware_put(void)
 	cpus_read_lock();
 	mutex_lock(&duet_hardware_lock);
 	if (!--duet_users)
-		on_each_cpu(duet_cpu_off_ipi, NULL, 1);
+		duet_everywhere(duet_cpu_off_ipi, NULL);
 	mutex_unlock(&duet_hardware_lock);
 	cpus_read_unlock();
 	duet_emergency_sync();
@@ -195,13 +204,11 @@ static int duet_cpu_online(unsigned int cpu)
 	unsigned long flags;
 	int r = 0;
 
-	mutex_lock(&duet_hardware_lock);
 	if (duet_users) {
 		local_irq_save(flags);
 		r = duet_cpu_on_local();
 		local_irq_restore(flags);
 	}
-	mutex_unlock(&duet_hardware_lock);
 	if (r)
 		pr_err("CPU %u: virtualization cannot be switched on: %d\n",
 		       cpu, r);
@@ -212,18 +219,22 @@ static int duet_cpu_offline(unsigned int cpu)
 {
 	unsigned long flags;
 
-	mutex_lock(&duet_hardware_lock);
 	local_irq_save(flags);
 	duet_cpu_off_local();
 	local_irq_restore(flags);
-	mutex_unlock(&duet_hardware_lock);
 	return 0;
+}
+
+static struct list_head *duet_vm_list(void)
+{
+	lockdep_assert_held(&duet_hardware_lock);
+	return &duet_vms;
 }
 
 void duet_hardware_list(struct duet_vm *vm)
 {
 	mutex_lock(&duet_hardware_lock);
-	list_add_tail(&vm->link, &duet_vms);
+	list_add_tail(&vm->link, duet_vm_list());
 	mutex_unlock(&duet_hardware_lock);
 }
 
@@ -280,7 +291,7 @@ static int duet_sleep(struct device *dev)
 	struct duet_vm *vm;
 
 	mutex_lock(&duet_hardware_lock);
-	list_for_each_entry(vm, &duet_vms, link)
+	list_for_each_entry(vm, duet_vm_list(), link)
 		duet_clock_suspend(vm);
 	mutex_unlock(&duet_hardware_lock);
 	return 0;
@@ -291,7 +302,7 @@ static int duet_wake(struct device *dev)
 	struct duet_vm *vm;
 
 	mutex_lock(&duet_hardware_lock);
-	list_for_each_entry(vm, &duet_vms, link)
+	list_for_each_entry(vm, duet_vm_list(), link)
 		duet_clock_resume(vm);
 	mutex_unlock(&duet_hardware_lock);
 	return 0;

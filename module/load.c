@@ -50,6 +50,7 @@ void duet_vcpu_load(struct duet_vcpu *vcpu)
 {
 	int cpu = get_cpu();
 
+	lockdep_assert_held(&vcpu->mutex);
 	preempt_notifier_register(&vcpu->notifier);
 	duet_came_to(vcpu, cpu);
 	duet_ops->vcpu_load(vcpu, cpu);

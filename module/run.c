@@ -38,6 +38,7 @@ static int duet_kernel_work(struct duet_vcpu *vcpu)
 /* Interrupts off. From here on a request comes with an interrupt. */
 static void duet_enter_guest_mode(struct duet_vcpu *vcpu)
 {
+	lockdep_assert_irqs_disabled();
 	WRITE_ONCE(vcpu->mode, DUET_IN_GUEST);
 	smp_mb();	/* pairs with duet_request() and duet_request_all() */
 }

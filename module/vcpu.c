@@ -85,10 +85,14 @@ static struct duet_vcpu *duet_vcpu_create(struct duet_vm *vm, u32 id)
 			goto err_ops;
 	}
 
+	/* Nobody else knows it; lockdep learns the order, used or not. */
+	mutex_lock(&vcpu->mutex);
+	might_lock(&vm->slots_lock);
 	duet_vcpu_load(vcpu);
 	duet_vcpu_reset(vcpu, false);
 	duet_set_guest_tsc(vcpu, 0, true);
 	duet_vcpu_put(vcpu);
+	mutex_unlock(&vcpu->mutex);
 	/* Without local APICs there is no SIPI to wait for. */
 	vcpu->mp_state = vm->has_irqchip && id != vm->bsp_id ?
 		KVM_MP_STATE_UNINITIALIZED : KVM_MP_STATE_RUNNABLE;
@@ -526,6 +530,7 @@ int duet_vcpu_create_fd(struct duet_vm *vm, u32 id)
 	struct file *file;
 	int fd, r;
 
+	lockdep_assert_held(&vm->lock);
 	if (vm->nr_vcpus >= DUET_MAX_VCPUS)
 		return -EINVAL;
 	if (duet_vcpu_by_id(vm, id))

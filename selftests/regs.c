@@ -721,6 +721,42 @@ static void xcr0_switch(void)
 	REQUIRE_EQ(xgetbv(), host);
 }
 
+/* By the tables as they are, which may map one page at two places. */
+static volatile uint64_t marked;
+
+static void guest_marks(void)
+{
+	marked = 1;
+	guest_done();
+}
+
+static void translates(struct vcpu *v, uint64_t linear, uint64_t physical)
+{
+	struct kvm_translation t = { .linear_address = linear };
+
+	must(v->fd, KVM_TRANSLATE, &t);
+	REQUIRE_EQ(t.valid, 1);
+	REQUIRE_EQ(t.physical_address, physical);
+}
+
+static void translate(void)
+{
+	const uint64_t alias = 0xc0a00000, large = 1ul << 21;
+	struct kvm_translation t = { .linear_address = 1ul << 39 };
+	uint64_t where = (uintptr_t)&marked;
+	struct vcpu *v = create(0);
+
+	/* no paging yet */
+	translates(v, 0x12345, 0x12345);
+	vcpu_start(v, guest_marks);
+	expect_done(v);
+	translates(v, where, where);
+	guest_pd[3][(alias >> 21) & 511] = (where & -large) | 0x83;
+	translates(v, alias + (where & (large - 1)), where);
+	must(v->fd, KVM_TRANSLATE, &t);
+	REQUIRE_EQ(t.valid, 0);
+}
+
 static const struct test tests[] = {
 	{ "REGS: what is set comes back and is in the guest", gprs },
 	{ "RFLAGS bit 1 is always set", rflags_fixed },
@@ -741,6 +777,7 @@ static const struct test tests[] = {
 	{ "an exception that waits is gone with KVM_SET_REGS",
 	  exception_dropped },
 	{ "XCR0 is the guest's in the guest, the host's outside", xcr0_switch },
+	{ "TRANSLATE: with and without paging, mapped or not", translate },
 };
 
 int main(void)

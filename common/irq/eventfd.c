@@ -51,6 +51,7 @@ void duet_irqfd_acked(struct duet_irqchip *chip, u32 gsi)
 {
 	struct irqfd *irqfd;
 
+	lockdep_assert_not_held(&chip->lock);
 	duet_gsi_set(chip, DUET_SRC_RESAMPLE, gsi, false, false);
 	rcu_read_lock();
 	list_for_each_entry_rcu(irqfd, &chip->resamplers, resample_link)
@@ -63,6 +64,7 @@ static bool gsi_is_resampled(struct duet_irqchip *chip, u32 gsi)
 {
 	struct irqfd *irqfd;
 
+	lockdep_assert_held(&chip->irqfd_mutex);
 	list_for_each_entry(irqfd, &chip->resamplers, resample_link)
 		if (irqfd->gsi == gsi)
 			return true;
@@ -74,6 +76,7 @@ static void resample_stop(struct irqfd *irqfd)
 {
 	struct duet_irqchip *chip = irqfd->chip;
 
+	lockdep_assert_held(&chip->irqfd_mutex);
 	list_del_rcu(&irqfd->resample_link);
 	synchronize_rcu();
 	if (gsi_is_resampled(chip, irqfd->gsi))
@@ -109,6 +112,7 @@ static void irqfd_shutdown(struct work_struct *work)
 /* Context: irqfd_lock held. The first to come takes it off the list. */
 static void irqfd_deactivate(struct irqfd *irqfd)
 {
+	lockdep_assert_held(&irqfd->chip->irqfd_lock);
 	if (list_empty(&irqfd->link))
 		return;
 	list_del_init(&irqfd->link);
@@ -149,6 +153,7 @@ static bool irqfd_is_used(struct duet_irqchip *chip, struct eventfd_ctx *ctx)
 {
 	struct irqfd *irqfd;
 
+	lockdep_assert_held(&chip->irqfd_lock);
 	list_for_each_entry(irqfd, &chip->irqfds, link)
 		if (irqfd->eventfd == ctx)
 			return true;
@@ -164,6 +169,7 @@ static int irqfd_activate(struct irqfd *irqfd, struct file *file)
 	struct duet_irqchip *chip = irqfd->chip;
 	int err = 0;
 
+	lockdep_assert_held(&chip->irqfd_mutex);
 	spin_lock_irq(&chip->irqfd_lock);
 	if (irqfd_is_used(chip, irqfd->eventfd))
 		err = -EBUSY;

@@ -50,6 +50,7 @@ static void update_eoi_vectors(struct duet_irqchip *chip)
 	u32 pin;
 	int gsi;
 
+	lockdep_assert_held(&chip->lock);
 	for (pin = 0; pin < DUET_IOAPIC_PINS; pin++) {
 		u64 rte = io->table[pin];
 
@@ -85,6 +86,7 @@ void duet_ioapic_rerouted(struct duet_irqchip *chip, struct duet_routes *routes)
 {
 	unsigned long flags;
 
+	lockdep_assert_held(&chip->vm->lock);
 	raw_spin_lock_irqsave(&chip->lock, flags);
 	rcu_assign_pointer(chip->routes, routes);
 	update_eoi_vectors(chip);
@@ -105,6 +107,7 @@ static int service(struct duet_irqchip *chip, u32 pin, bool want_status)
 	};
 	int n;
 
+	lockdep_assert_held(&chip->lock);
 	if (rte & RTE_MASKED)
 		return -1;
 	if ((rte & RTE_LEVEL) && (rte & RTE_REMOTE_IRR))
@@ -157,6 +160,7 @@ int duet_ioapic_set_irq(struct duet_irqchip *chip, u32 pin, u32 source,
 {
 	struct duet_ioapic *io = &chip->ioapic;
 
+	lockdep_assert_held(&chip->lock);
 	if (level)
 		io->sources[pin] |= BIT(source);
 	else
@@ -164,10 +168,13 @@ int duet_ioapic_set_irq(struct duet_irqchip *chip, u32 pin, u32 source,
 	return set_line(chip, pin, io->sources[pin], want_status);
 }
 
-static void rtc_eoi(struct duet_ioapic *io, struct duet_vcpu *vcpu, u8 vector)
+/* No EOI of the RTC's interrupt is missing from this vCPU any more. */
+static void rtc_done(struct duet_vcpu *vcpu)
 {
-	if (vector == io->rtc_vector)
-		io->rtc_pending &= ~BIT_ULL(vcpu->index);
+	struct duet_irqchip *chip = vcpu->vm->irqchip;
+
+	lockdep_assert_held(&chip->lock);
+	chip->ioapic.rtc_pending &= ~BIT_ULL(vcpu->index);
 }
 
 /** duet_ioapic_forget() - a local APIC lost its state: no EOI will come */
@@ -177,7 +184,7 @@ void duet_ioapic_forget(struct duet_vcpu *vcpu)
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&chip->lock, flags);
-	chip->ioapic.rtc_pending &= ~BIT_ULL(vcpu->index);
+	rtc_done(vcpu);
 	raw_spin_unlock_irqrestore(&chip->lock, flags);
 }
 
@@ -231,7 +238,8 @@ void duet_ioapic_eoi(struct duet_vcpu *vcpu, u8 vector, bool level)
 	u32 pin, pins = 0;
 
 	raw_spin_lock_irqsave(&chip->lock, flags);
-	rtc_eoi(io, vcpu, vector);
+	if (vector == io->rtc_vector)
+		rtc_done(vcpu);
 	for (pin = 0; pin < DUET_IOAPIC_PINS; pin++)
 		if ((io->table[pin] & RTE_VECTOR) == vector)
 			pins |= BIT(pin);
@@ -255,11 +263,13 @@ void duet_ioapic_eoi(struct duet_vcpu *vcpu, u8 vector, bool level)
 	raw_spin_unlock_irqrestore(&chip->lock, flags);
 }
 
-static u32 read_window(const struct duet_ioapic *io)
+static u32 read_window(struct duet_irqchip *chip)
 {
+	const struct duet_ioapic *io = &chip->ioapic;
 	u32 index;
 	u64 rte;
 
+	lockdep_assert_held(&chip->lock);
 	switch (io->select) {
 	case IOAPICID:
 	case IOAPICARB:
@@ -309,6 +319,7 @@ static void write_window(struct duet_irqchip *chip, u32 val)
 	struct duet_ioapic *io = &chip->ioapic;
 	u32 index;
 
+	lockdep_assert_held(&chip->lock);
 	switch (io->select) {
 	case IOAPICID:
 		io->id = (val >> 24) & 0xf;
@@ -337,7 +348,7 @@ static int ioapic_read(struct duet_vcpu *vcpu, struct duet_io_device *dev,
 		val = chip->ioapic.select;
 		break;
 	case IOWIN:
-		val = read_window(&chip->ioapic);
+		val = read_window(chip);
 		break;
 	}
 	raw_spin_unlock_irqrestore(&chip->lock, flags);
@@ -378,6 +389,7 @@ void duet_ioapic_get(struct duet_irqchip *chip, struct kvm_ioapic_state *s)
 	struct duet_ioapic *io = &chip->ioapic;
 	u32 pin;
 
+	lockdep_assert_held(&chip->lock);
 	memset(s, 0, sizeof(*s));
 	s->base_address = DUET_IOAPIC_BASE;
 	s->ioregsel = io->select;

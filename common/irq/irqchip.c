@@ -45,6 +45,7 @@ static void free_chip(struct duet_irqchip *chip)
 
 static void publish(struct duet_vm *vm, struct duet_irqchip *chip)
 {
+	lockdep_assert_held(&vm->lock);
 	vm->has_pic = !chip->split;
 	/* complete before KVM_IRQ_LINE, SIGNAL_MSI, IRQFD see it: no lock */
 	smp_store_release(&vm->irqchip, chip);
@@ -214,6 +215,7 @@ void duet_irq_acked(struct duet_irqchip *chip, bool ioapic, u32 pins)
 	struct duet_pit *pit = duet_pit_of(chip);
 	int gsi;
 
+	lockdep_assert_not_held(&chip->lock);
 	for (; pins; pins &= pins - 1) {
 		gsi = duet_gsi_of_pin(chip, ioapic, __ffs(pins));
 		if (gsi < 0)

@@ -58,6 +58,7 @@ static void update(struct duet_irqchip *chip)
 	bool output;
 	u32 i;
 
+	lockdep_assert_held(&chip->lock);
 	/* the slave's INT is a level at the master's pin */
 	if (wanted(&pic->chip[SLAVE], false) >= 0)
 		pic->chip[MASTER].irr |= BIT(CASCADE);
@@ -306,6 +307,7 @@ static u8 read_byte(struct duet_irqchip *chip, u16 port, u32 *acked)
 	u32 n = port >> 7 & 1;
 	struct kvm_pic_state *s = &chip->pic.chip[n];
 
+	lockdep_assert_held(&chip->lock);
 	if (port == 0x4d0 || port == 0x4d1)
 		return chip->pic.chip[port & 1].elcr;
 	if (s->poll)

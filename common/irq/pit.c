@@ -65,6 +65,12 @@ struct duet_pit {
 	bool has_speaker;			/* c */
 };
 
+static struct pit_channel *channel_of(struct duet_pit *pit, u32 n)
+{
+	lockdep_assert_held(&pit->lock);
+	return &pit->channel[array_index_nospec(n, 3)];
+}
+
 static u64 ticks_to_ns(u64 ticks)
 {
 	return mul_u64_u32_div(ticks, NSEC_PER_SEC, PIT_HZ);
@@ -180,6 +186,7 @@ static void inject(struct duet_pit *pit)
 	struct duet_vcpu *vcpu;
 	u32 i;
 
+	lockdep_assert_not_held(&pit->lock);
 	if (atomic_read(&pit->reinject) && !atomic_xchg(&pit->acked, 0))
 		return;
 	duet_gsi_set(chip, DUET_SRC_PIT, 0, true, false);
@@ -261,7 +268,7 @@ static void stop_timer(struct duet_pit *pit)
 
 static void start_timer(struct duet_pit *pit)
 {
-	struct pit_channel *c = &pit->channel[0];
+	struct pit_channel *c = channel_of(pit, 0);
 
 	stop_timer(pit);
 	if (pit->flags & KVM_PIT_FLAGS_HPET_LEGACY)
@@ -290,7 +297,7 @@ static void start_timer(struct duet_pit *pit)
 
 static void load_count(struct duet_pit *pit, u32 n, u32 val)
 {
-	struct pit_channel *c = &pit->channel[n];
+	struct pit_channel *c = channel_of(pit, n);
 
 	if (c->s.bcd)
 		val = from_bcd(val);
@@ -332,13 +339,13 @@ static void write_control(struct duet_pit *pit, u8 val)
 			if (!(val & (2 << n)))
 				continue;
 			if (!(val & 0x20))
-				latch_count(&pit->channel[n]);
+				latch_count(channel_of(pit, n));
 			if (!(val & 0x10))
-				latch_status(&pit->channel[n]);
+				latch_status(channel_of(pit, n));
 		}
 		return;
 	}
-	c = &pit->channel[array_index_nospec(n, 3)];
+	c = channel_of(pit, n);
 	if (!(val & 0x30)) {
 		latch_count(c);
 		return;
@@ -359,7 +366,7 @@ static void write_control(struct duet_pit *pit, u8 val)
 
 static void write_count(struct duet_pit *pit, u32 n, u8 val)
 {
-	struct kvm_pit_channel_state *s = &pit->channel[n].s;
+	struct kvm_pit_channel_state *s = &channel_of(pit, n)->s;
 
 	switch (s->write_state) {
 	case RW_MSB:
@@ -426,9 +433,8 @@ static int pit_read(struct duet_vcpu *vcpu, struct duet_io_device *dev,
 	memset(data, 0, len);
 	if (n == PORT_CONTROL)
 		return 0;
-	n = array_index_nospec(n, 3);
 	raw_spin_lock_irqsave(&pit->lock, flags);
-	*(u8 *)data = read_count(&pit->channel[n]);
+	*(u8 *)data = read_count(channel_of(pit, n));
 	raw_spin_unlock_irqrestore(&pit->lock, flags);
 	return 0;
 }
@@ -445,7 +451,7 @@ static int pit_write(struct duet_vcpu *vcpu, struct duet_io_device *dev,
 	if (n == PORT_CONTROL)
 		write_control(pit, val);
 	else
-		write_count(pit, array_index_nospec(n, 3), val);
+		write_count(pit, n, val);
 	raw_spin_unlock_irqrestore(&pit->lock, flags);
 	return 0;
 }
@@ -454,12 +460,13 @@ static int speaker_read(struct duet_vcpu *vcpu, struct duet_io_device *dev,
 			gpa_t addr, int len, void *data)
 {
 	struct duet_pit *pit = container_of(dev, struct duet_pit, speaker);
-	struct pit_channel *c = &pit->channel[2];
+	struct pit_channel *c;
 	unsigned long flags;
 	u8 val;
 
 	memset(data, 0, len);
 	raw_spin_lock_irqsave(&pit->lock, flags);
+	c = channel_of(pit, 2);
 	val = c->s.gate | get_out(c) << 5;
 	if (pit->flags & KVM_PIT_FLAGS_SPEAKER_DATA_ON)
 		val |= 2;
@@ -482,7 +489,7 @@ static int speaker_write(struct duet_vcpu *vcpu, struct duet_io_device *dev,
 		pit->flags |= KVM_PIT_FLAGS_SPEAKER_DATA_ON;
 	else
 		pit->flags &= ~KVM_PIT_FLAGS_SPEAKER_DATA_ON;
-	set_gate(&pit->channel[2], val & 1);
+	set_gate(channel_of(pit, 2), val & 1);
 	raw_spin_unlock_irqrestore(&pit->lock, flags);
 	return 0;
 }
@@ -515,7 +522,7 @@ int duet_pit_get(struct duet_vm *vm, struct kvm_pit_state2 *ps)
 	memset(ps, 0, sizeof(*ps));
 	raw_spin_lock_irqsave(&pit->lock, flags);
 	for (i = 0; i < 3; i++)
-		ps->channels[i] = pit->channel[i].s;
+		ps->channels[i] = channel_of(pit, i)->s;
 	ps->flags = pit->flags;
 	raw_spin_unlock_irqrestore(&pit->lock, flags);
 	return 0;
@@ -560,7 +567,7 @@ int duet_pit_set(struct duet_vm *vm, const struct kvm_pit_state2 *ps)
 		return -EINVAL;
 	raw_spin_lock_irqsave(&pit->lock, flags);
 	for (i = 0; i < 3; i++)
-		set_channel(&pit->channel[i], &ps->channels[i]);
+		set_channel(channel_of(pit, i), &ps->channels[i]);
 	pit->flags = ps->flags;
 	start_timer(pit);
 	raw_spin_unlock_irqrestore(&pit->lock, flags);
@@ -589,6 +596,7 @@ int duet_pit_create(struct duet_vm *vm, const struct kvm_pit_config *config)
 	struct duet_pit *pit;
 	int i, err;
 
+	lockdep_assert_held(&vm->lock);
 	if (!chip || chip->split)
 		return -ENOENT;
 	if (chip->pit)

@@ -30,6 +30,7 @@ void duet_split_expect(struct duet_irqchip *chip,
 	DECLARE_BITMAP(vectors, 256) = {};
 	u32 i;
 
+	lockdep_assert_held(&chip->vm->lock);
 	for (i = 0; i < routes->nr; i++)
 		if (routes->entry[i].gsi < chip->nr_reserved &&
 		    is_level(&routes->entry[i]))

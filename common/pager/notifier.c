@@ -64,6 +64,30 @@ static bool duet_notifier_age(struct duet_vm *vm, gfn_t start, gfn_t end,
 	return vm->pager_ops->age(vm, start, end, clear);
 }
 
+/* One more range in which nothing may be mapped. */
+static void duet_invalidating(struct duet_pager *p, unsigned long start,
+			      unsigned long end)
+{
+	lockdep_assert_held(&p->lock);
+	if (!p->invalidating++) {
+		p->inv_start = start;
+		p->inv_end = end;
+	} else {
+		p->inv_start = min(p->inv_start, start);
+		p->inv_end = max(p->inv_end, end);
+	}
+}
+
+/* One less; what was looked up meanwhile may be stale. */
+static void duet_invalidated(struct duet_pager *p)
+{
+	lockdep_assert_held(&p->lock);
+	/* Release: pairs with duet_notifier_begin(). */
+	smp_store_release(&p->seq, p->seq + 1);
+	WARN_ON_ONCE(!p->invalidating);
+	p->invalidating--;
+}
+
 static int duet_invalidate_start(struct mmu_notifier *mn,
 				 const struct mmu_notifier_range *range)
 {
@@ -77,13 +101,7 @@ static int duet_invalidate_start(struct mmu_notifier *mn,
 	 * between.
 	 */
 	spin_lock(&p->lock);
-	if (!p->invalidating++) {
-		p->inv_start = range->start;
-		p->inv_end = range->end;
-	} else {
-		p->inv_start = min(p->inv_start, range->start);
-		p->inv_end = max(p->inv_end, range->end);
-	}
+	duet_invalidating(p, range->start, range->end);
 	spin_unlock(&p->lock);
 
 	/* zap() flushes every vCPU before it returns. */
@@ -99,10 +117,7 @@ static void duet_invalidate_end(struct mmu_notifier *mn,
 	struct duet_pager *p = duet_notifier_pager(mn);
 
 	spin_lock(&p->lock);
-	/* Release: pairs with duet_notifier_begin(). */
-	smp_store_release(&p->seq, p->seq + 1);
-	WARN_ON_ONCE(!p->invalidating);
-	p->invalidating--;
+	duet_invalidated(p);
 	spin_unlock(&p->lock);
 }
 

@@ -73,12 +73,18 @@ static bool duet_radix_is_table(const struct duet_radix *t, u64 entry,
 	       !duet_radix_leaf(t, entry, level);
 }
 
+static void duet_radix_is_locked(const struct duet_radix *t)
+{
+	lockdep_assert_held(&container_of(t, struct duet_pager, tree)->lock);
+}
+
 u64 *duet_radix_find(const struct duet_radix *t, gfn_t gfn, u8 lowest,
 		     u8 *level)
 {
 	u64 *table = t->root, *slot;
 	u8 l = t->levels;
 
+	duet_radix_is_locked(t);
 	for (;;) {
 		u64 entry;
 
@@ -99,6 +105,7 @@ u64 *duet_radix_reach(struct duet_radix *t, gfn_t gfn, u8 level,
 	u64 *table = t->root;
 	u8 l;
 
+	duet_radix_is_locked(t);
 	for (l = t->levels; l > level; l--) {
 		u64 *slot = duet_radix_slot(table, gfn, l);
 		u64 entry = READ_ONCE(*slot);

@@ -222,6 +222,7 @@ void spin_lock(spinlock_t *l);
 void spin_unlock(spinlock_t *l);
 bool spin_needbreak(spinlock_t *l);
 #define lockdep_assert_held(l)	assert((l)->owner)
+#define lockdep_assert_irqs_disabled()	assert(model_irqs_off())
 bool need_resched(void);
 void cond_resched(void);
 
@@ -233,7 +234,7 @@ extern struct task model_task;
 #define current			(&model_task)
 struct pid;
 struct rcuwait { int unused; };
-struct mutex { int unused; };
+struct mutex { int owner; };
 struct task_struct;
 struct preempt_notifier;
 struct preempt_ops {

@@ -169,6 +169,8 @@ static void create_vcpu(struct model_vm *m, int n)
 	vcpu->cpu = -1;
 	vcpu->root = DUET_NO_ROOT;
 	vcpu->index = n;
+	/* for each of its ioctls */
+	vcpu->mutex.owner = 1;
 	vcpu->run = kzalloc(sizeof(*vcpu->run), GFP_KERNEL);
 	vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
 	duet_init_load(vcpu);
