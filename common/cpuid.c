@@ -248,11 +248,17 @@ static u64 guest_efer_allowed(struct duet_vcpu *vcpu)
 	return efer;
 }
 
+/* Bits of SPEC_CTRL (SDM vol. 2, CPUID; APM vol. 3, E.3.6, E.4.7); 28: PSFD */
+#define D7_SPEC_CTRL	(BIT_OF(SPEC_CTRL) | BIT_OF(INTEL_STIBP) | \
+			 BIT_OF(SPEC_CTRL_SSBD))
+#define B8_SPEC_CTRL	(BIT_OF(AMD_IBRS) | BIT_OF(AMD_STIBP) | \
+			 BIT_OF(AMD_SSBD) | BIT(28))
+
 static void derive_flags(struct duet_vcpu *vcpu)
 {
 	u32 c1 = GUEST_ECX(1, 0), d1 = GUEST_EDX(1, 0);
 	u32 b7 = GUEST_EBX(7, 0), c7 = GUEST_ECX(7, 0), d7 = GUEST_EDX(7, 0);
-	u32 ext = GUEST_EDX(0x80000001, 0);
+	u32 ext = GUEST_EDX(0x80000001, 0), b8 = GUEST_EBX(0x80000008, 0);
 	struct duet_cpuid *c = &vcpu->cpuid;
 
 	c->has_rdtscp = (ext & BIT_OF(RDTSCP)) || (c7 & BIT_OF(RDPID));
@@ -267,8 +273,8 @@ static void derive_flags(struct duet_vcpu *vcpu)
 	c->has_la57 = false;	/* see host_cr4_reserved() */
 	c->has_tsc_adjust = b7 & BIT_OF(TSC_ADJUST);
 	c->has_arch_capabilities = d7 & BIT_OF(ARCH_CAPABILITIES);
-	c->has_ibpb = (d7 & BIT_OF(SPEC_CTRL)) ||
-		(GUEST_EBX(0x80000008, 0) & BIT_OF(AMD_IBPB));
+	c->has_ibpb = (d7 & BIT_OF(SPEC_CTRL)) || (b8 & BIT_OF(AMD_IBPB));
+	c->has_spec_ctrl = (d7 & D7_SPEC_CTRL) || (b8 & B8_SPEC_CTRL);
 }
 
 /* The leaves may stand higher up, below another hypervisor's signature. */

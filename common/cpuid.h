@@ -59,7 +59,7 @@ struct duet_cpuid {
 	bool has_rdtscp,	/* RDTSCP or RDPID: TSC_AUX is the guest's */
 	     has_xsave, has_mtrr, has_pat, has_long_mode,
 	     has_x2apic, has_nx, has_1g_pages, has_la57, has_tsc_deadline,
-	     has_tsc_adjust, has_arch_capabilities, has_ibpb;
+	     has_tsc_adjust, has_arch_capabilities, has_ibpb, has_spec_ctrl;
 	u32 pv_features;	/* KVM_FEATURE_*, from the hypervisor's leaf */
 	bool amd;		/* AMD's (Hygon's) rules by the vendor string */
 	/* entries with bits that follow live state; NULL if absent */

@@ -74,6 +74,37 @@ int duet_write_dr(struct duet_vcpu *vcpu, u32 nr, u64 value)
 	return 0;
 }
 
+void duet_load_guest_dr(struct duet_vcpu *vcpu)
+{
+	const u64 *dr = vcpu->state.dr;
+
+	/* The host's breakpoints must not meet the guest's addresses. */
+	set_debugreg(0, 7);
+	set_debugreg(dr[0], 0);
+	set_debugreg(dr[1], 1);
+	set_debugreg(dr[2], 2);
+	set_debugreg(dr[3], 3);
+}
+
+void duet_take_guest_dr(struct duet_vcpu *vcpu)
+{
+	struct duet_state *s = &vcpu->state;
+	unsigned long value;
+
+	get_debugreg(value, 0);
+	s->dr[0] = value;
+	get_debugreg(value, 1);
+	s->dr[1] = value;
+	get_debugreg(value, 2);
+	s->dr[2] = value;
+	get_debugreg(value, 3);
+	s->dr[3] = value;
+	get_debugreg(value, 6);
+	s->dr6 = value;
+	/* The host's #DB handler must not find the guest's causes. */
+	set_debugreg(DR6_RESERVED, 6);
+}
+
 void duet_save_host_dr(struct duet_vcpu *vcpu)
 {
 	unsigned long *dr = vcpu->host_dr;

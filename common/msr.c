@@ -337,6 +337,28 @@ static int pred_cmd_set(struct duet_vcpu *vcpu, u32 index, u64 value,
 	return 0;
 }
 
+int duet_set_spec_ctrl(struct duet_vcpu *vcpu, u64 value, bool host)
+{
+	u64 bits = 0;
+
+	if (!boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL))
+		return !host || value;
+	if (!host && !vcpu->cpuid.has_spec_ctrl)
+		return 1;
+	/* Those that this CPU lacks would fault in the world switch. */
+	if (boot_cpu_has(X86_FEATURE_IBRS))
+		bits |= SPEC_CTRL_IBRS;
+	if (boot_cpu_has(X86_FEATURE_STIBP))
+		bits |= SPEC_CTRL_STIBP;
+	if (boot_cpu_has(X86_FEATURE_SPEC_CTRL_SSBD) ||
+	    boot_cpu_has(X86_FEATURE_AMD_SSBD))
+		bits |= SPEC_CTRL_SSBD;
+	if (value & ~bits)
+		return 1;
+	vcpu->msrs.spec_ctrl = value;
+	return 0;
+}
+
 /* Locked, and nothing is enabled: there is no VMX in the guest. */
 static int feat_ctl_get(struct duet_vcpu *vcpu, u32 index, u64 *value,
 			bool host)

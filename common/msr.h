@@ -95,4 +95,13 @@ int duet_mtrr_set(struct duet_vcpu *vcpu, u32 index, u64 value, bool host);
 int duet_mce_get(struct duet_vcpu *vcpu, u32 index, u64 *value, bool host);
 int duet_mce_set(struct duet_vcpu *vcpu, u32 index, u64 value, bool host);
 
+/** duet_host_machine_check() - one ended the guest; interrupts off */
+void duet_host_machine_check(void);
+
+/**
+ * duet_set_spec_ctrl() - IA32_SPEC_CTRL, which the world switch loads
+ * Return: 0: vcpu->msrs has the value; 1: #GP
+ */
+int duet_set_spec_ctrl(struct duet_vcpu *vcpu, u64 value, bool host);
+
 #endif /* DUET_COMMON_MSR_H */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Machine-check registers (SDM vol. 3, 16.3): they can be read and written,
- * no machine check ever comes. Called by the table in msr.c and by
- * KVM_X86_SETUP_MCE.
+ * no machine check ever comes; the host's are the host's. Called by the table in
+ * msr.c, by KVM_X86_SETUP_MCE and by the backends.
  */
 #include <linux/nospec.h>
 #include <asm/mce.h>
@@ -131,4 +131,17 @@ int duet_setup_mce(struct duet_vcpu *vcpu, u64 mcg_cap)
 	for (i = 0; i < banks; i++)
 		m->mce_banks[4 * i + BANK_CTL] = ~0ULL;
 	return 0;
+}
+
+void duet_host_machine_check(void)
+{
+#ifdef CONFIG_X86_MCE
+	/* As if it had hit user space: the guest is not the kernel. */
+	struct pt_regs regs = {
+		.cs = 3,
+		.flags = X86_EFLAGS_IF,
+	};
+
+	do_machine_check(&regs);
+#endif
 }

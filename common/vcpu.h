@@ -355,6 +355,15 @@ int duet_check_tsc_khz(u32 *khz);
 void duet_set_tsc_adjust(struct duet_vcpu *vcpu, u64 value, bool host);
 
 /**
+ * duet_load_guest_dr() - DR0 to DR3, which no entry loads; DR7 is 0 after it
+ * duet_take_guest_dr() - those and DR6, as the guest has left them, into the state
+ *
+ * Interrupts off, within duet_save_host_dr() and duet_restore_host_dr().
+ */
+void __cold duet_load_guest_dr(struct duet_vcpu *vcpu);
+void __cold duet_take_guest_dr(struct duet_vcpu *vcpu);
+
+/**
  * duet_save_host_dr() / duet_restore_host_dr() - the host's breakpoints, if
  * there are any; interrupts off in between
  */

@@ -14,10 +14,7 @@
 
 #define MSRPM_ORDER	1	/* 8 KiB (APM vol. 2, 15.11) */
 
-/* Where SPEC_CTRL's bits are announced (APM vol. 3, E.3.6, E.4.7). */
-#define CPUID_7_EDX_SPEC_CTRL	(BIT(26) | BIT(27) | BIT(31))
-#define CPUID_80000008_EBX_SPEC	(BIT(14) | BIT(15) | BIT(24) | BIT(28))
-#define CPUID_VIRT_SSBD		BIT(25)
+#define CPUID_VIRT_SSBD		BIT(25)	/* APM vol. 3, E.4.7 */
 
 /*
  * What the guest reads and writes without an exit: VMLOAD and VMSAVE switch
@@ -76,20 +73,6 @@ void svm_msrpm_free(u32 *msrpm)
 	free_pages((unsigned long)msrpm, MSRPM_ORDER);
 }
 
-static bool svm_guest_has(struct svm_vcpu *svm, u32 function, bool edx,
-			  u32 bits)
-{
-	struct kvm_cpuid_entry2 *e = duet_find_cpuid(&svm->vcpu, function, 0);
-
-	return e && ((edx ? e->edx : e->ebx) & bits);
-}
-
-static bool svm_guest_has_spec_ctrl(struct svm_vcpu *svm)
-{
-	return svm_guest_has(svm, 7, true, CPUID_7_EDX_SPEC_CTRL) ||
-	       svm_guest_has(svm, 0x80000008, false, CPUID_80000008_EBX_SPEC);
-}
-
 /*
  * Most guests never write it, and one that does not costs nothing. After the
  * first value that is not 0, enter.S reads it back after each exit.
@@ -104,43 +87,29 @@ static void svm_pass_spec_ctrl(struct svm_vcpu *svm)
 void svm_update_msrpm(struct svm_vcpu *svm)
 {
 	/* A guest whose CPUID lost it must fault again. */
-	if (!svm->entry.spec_ctrl_direct || svm_guest_has_spec_ctrl(svm))
+	if (!svm->entry.spec_ctrl_direct || svm->vcpu.cpuid.has_spec_ctrl)
 		return;
 	svm->entry.spec_ctrl_direct = 0;
 	svm_msrpm_pass(svm->msrpm, MSR_IA32_SPEC_CTRL, false);
 	svm_dirty(svm, VMCB_CLEAN_IOPM);
 }
 
-/* The bits that this host's SPEC_CTRL has; others fault in the world switch. */
-static u64 svm_spec_ctrl_bits(void)
-{
-	u64 bits = 0;
-
-	if (boot_cpu_has(X86_FEATURE_IBRS))
-		bits |= SPEC_CTRL_IBRS;
-	if (boot_cpu_has(X86_FEATURE_STIBP))
-		bits |= SPEC_CTRL_STIBP;
-	if (boot_cpu_has(X86_FEATURE_SPEC_CTRL_SSBD) ||
-	    boot_cpu_has(X86_FEATURE_AMD_SSBD))
-		bits |= SPEC_CTRL_SSBD;
-	return bits;
-}
-
 static int svm_set_spec_ctrl(struct svm_vcpu *svm, u64 value, bool host)
 {
-	if (!boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL))
-		return !host || value;
-	if (!host && !svm_guest_has_spec_ctrl(svm))
+	if (duet_set_spec_ctrl(&svm->vcpu, value, host))
 		return 1;
-	if (value & ~svm_spec_ctrl_bits())
-		return 1;
-
-	svm->vcpu.msrs.spec_ctrl = value;
 	if (boot_cpu_has(X86_FEATURE_V_SPEC_CTRL))
 		svm->vmcb->save.spec_ctrl = value;
-	else if (value && svm_guest_has_spec_ctrl(svm))
+	else if (value && svm->vcpu.cpuid.has_spec_ctrl)
 		svm_pass_spec_ctrl(svm);
 	return 0;
+}
+
+static bool svm_guest_has_virt_ssbd(struct duet_vcpu *vcpu)
+{
+	struct kvm_cpuid_entry2 *e = duet_find_cpuid(vcpu, 0x80000008, 0);
+
+	return e && (e->ebx & CPUID_VIRT_SSBD);
 }
 
 /* LFENCE is serializing; nothing else in it is offered. */
@@ -198,8 +167,7 @@ int svm_set_msr(struct duet_vcpu *vcpu, u32 index, u64 value, bool host)
 	case MSR_IA32_SPEC_CTRL:
 		return svm_set_spec_ctrl(svm, value, host);
 	case MSR_AMD64_VIRT_SPEC_CTRL:
-		if (!host && !svm_guest_has(svm, 0x80000008, false,
-					    CPUID_VIRT_SSBD))
+		if (!host && !svm_guest_has_virt_ssbd(vcpu))
 			return 1;
 		if (value & ~(u64)SPEC_CTRL_SSBD)
 			return 1;

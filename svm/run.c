@@ -8,7 +8,6 @@
 #include <linux/percpu.h>
 #include <asm/cpufeature.h>
 #include <asm/debugreg.h>
-#include <asm/mce.h>
 #include <asm/msr.h>
 #include <asm/nospec-branch.h>
 #include <asm/spec-ctrl.h>
@@ -28,19 +27,6 @@ static inline bool svm_debug_active(const struct svm_vcpu *svm)
 	       svm->vmcb->save.dr7 & DR_LOCAL_ENABLE_MASK;
 }
 
-/* VMRUN loads DR7 and DR6, never DR0 to DR3. */
-static void svm_load_breakpoints(struct svm_vcpu *svm)
-{
-	const u64 *dr = svm->vcpu.state.dr;
-
-	/* The host's breakpoints must not meet the guest's addresses. */
-	set_debugreg(0, 7);
-	set_debugreg(dr[0], 0);
-	set_debugreg(dr[1], 1);
-	set_debugreg(dr[2], 2);
-	set_debugreg(dr[3], 3);
-}
-
 /*
  * A guest that touches a debug register will touch more of them: until the
  * next exit it has them all. Not while user space debugs it.
@@ -51,7 +37,7 @@ static bool svm_give_breakpoints(struct svm_vcpu *svm)
 		return false;
 	svm->dr_direct = true;
 	svm_intercept_dr(svm, false);
-	svm_load_breakpoints(svm);
+	duet_load_guest_dr(&svm->vcpu);
 	svm->vmcb->save.dr6 = svm->vcpu.state.dr6;
 	svm_dirty(svm, VMCB_CLEAN_DR);
 	return true;
@@ -61,18 +47,11 @@ static void svm_take_breakpoints(struct svm_vcpu *svm)
 {
 	struct vmcb *vmcb = svm->vmcb;
 	struct duet_state *s = &svm->vcpu.state;
-	unsigned long value;
 
 	svm->dr_direct = false;
 	svm_intercept_dr(svm, true);
-	get_debugreg(value, 0);
-	s->dr[0] = value;
-	get_debugreg(value, 1);
-	s->dr[1] = value;
-	get_debugreg(value, 2);
-	s->dr[2] = value;
-	get_debugreg(value, 3);
-	s->dr[3] = value;
+	duet_take_guest_dr(&svm->vcpu);
+	/* VMRUN loads DR7 and DR6, never DR0 to DR3. */
 	s->dr6 = vmcb->save.dr6;
 	s->dr7 = vmcb->save.dr7;
 	svm->vcpu.guest_dr7 = s->dr7;
@@ -80,12 +59,10 @@ static void svm_take_breakpoints(struct svm_vcpu *svm)
 	if (vmcb->control.exit_code != VMEXIT_EXCEPTION + X86_TRAP_DB)
 		vmcb->save.dr6 = SVM_DR6_NONE;
 	svm_dirty(svm, VMCB_CLEAN_DR);
-	/* The host's #DB handler must not find the guest's causes. */
-	set_debugreg(DR6_RESERVED, 6);
 }
 
 /* SSBD on CPUs that have it elsewhere than in SPEC_CTRL. */
-static inline bool svm_legacy_ssbd(void)
+static __always_inline bool svm_legacy_ssbd(void)
 {
 	return static_cpu_has(X86_FEATURE_LS_CFG_SSBD) ||
 	       static_cpu_has(X86_FEATURE_VIRT_SSBD);
@@ -103,7 +80,7 @@ static void svm_write_dirty(struct svm_vcpu *svm)
 		return;
 	svm_set_state(vcpu, dirty & ~DUET_ST_RIP);
 	if ((dirty & DUET_ST_DR) && svm_debug_active(svm))
-		svm_load_breakpoints(svm);
+		duet_load_guest_dr(&svm->vcpu);
 }
 
 static void svm_load_tsc_aux(struct svm_vcpu *svm)
@@ -271,7 +248,7 @@ static void svm_load_guest(struct svm_vcpu *svm)
 	if (unlikely(hw_breakpoint_active()))
 		duet_save_host_dr(&svm->vcpu);
 	if (unlikely(svm_debug_active(svm)))
-		svm_load_breakpoints(svm);
+		duet_load_guest_dr(&svm->vcpu);
 }
 
 /* ... and the host's again. DR7 is clear since #VMEXIT. */
@@ -312,19 +289,11 @@ void svm_host_event(struct duet_vcpu *vcpu)
 	 * A physical interrupt comes when interrupts go on, an NMI came at
 	 * STGI, an SMI or INIT as well. Only a machine check was consumed.
 	 */
-#ifdef CONFIG_X86_MCE
-	if (vcpu->exit.reason == DUET_EXIT_MCE) {
-		/* As if it had hit user space: the guest is not the kernel. */
-		struct pt_regs regs = {
-			.cs = 3,
-			.flags = X86_EFLAGS_IF,
-		};
-
-		/* Then what it did to the guest's state is not known. */
-		if (svm_erratum_383(to_svm(vcpu)))
-			vcpu->events.triple_fault = true;
-		else
-			do_machine_check(&regs);
-	}
-#endif
+	if (vcpu->exit.reason != DUET_EXIT_MCE)
+		return;
+	/* Then what it did to the guest's state is not known. */
+	if (svm_erratum_383(to_svm(vcpu)))
+		vcpu->events.triple_fault = true;
+	else
+		duet_host_machine_check();
 }

@@ -11,10 +11,6 @@
 #include <asm/msr-index.h>
 #include "vmx/vmx.h"
 
-/* Where SPEC_CTRL's bits are announced (SDM vol. 2, CPUID; APM vol. 3). */
-#define CPUID_7_EDX_SPEC_CTRL	(BIT(26) | BIT(27) | BIT(31))
-#define CPUID_80000008_EBX_SPEC	(BIT(14) | BIT(15) | BIT(24) | BIT(28))
-
 /* Bits of the bitmap (SDM vol. 3, 25.6.9): reads, then writes. */
 #define BITMAP_HIGH		(1024 * 8)	/* C0000000 to C0001FFF */
 #define BITMAP_WRITE		(2048 * 8)
@@ -61,16 +57,6 @@ void vmx_msr_bitmap_free(unsigned long *bitmap)
 	free_page((unsigned long)bitmap);
 }
 
-static bool vmx_guest_has_spec_ctrl(struct vmx_vcpu *vmx)
-{
-	struct kvm_cpuid_entry2 *e = duet_find_cpuid(&vmx->vcpu, 7, 0);
-
-	if (e && (e->edx & CPUID_7_EDX_SPEC_CTRL))
-		return true;
-	e = duet_find_cpuid(&vmx->vcpu, 0x80000008, 0);
-	return e && (e->ebx & CPUID_80000008_EBX_SPEC);
-}
-
 /*
  * Most guests never write it, and one that does not costs nothing. After the
  * first value that is not 0, enter.S reads it back after each exit.
@@ -84,37 +70,17 @@ static void vmx_pass_spec_ctrl(struct vmx_vcpu *vmx)
 void vmx_update_msr_bitmap(struct vmx_vcpu *vmx)
 {
 	/* A guest whose CPUID lost it must fault again. */
-	if (!vmx->entry.spec_ctrl_direct || vmx_guest_has_spec_ctrl(vmx))
+	if (!vmx->entry.spec_ctrl_direct || vmx->vcpu.cpuid.has_spec_ctrl)
 		return;
 	vmx->entry.spec_ctrl_direct = 0;
 	vmx_msr_pass(vmx->msr_bitmap, MSR_IA32_SPEC_CTRL, false);
 }
 
-/* The bits that this host's SPEC_CTRL has; others fault in the world switch. */
-static u64 vmx_spec_ctrl_bits(void)
-{
-	u64 bits = 0;
-
-	if (boot_cpu_has(X86_FEATURE_IBRS))
-		bits |= SPEC_CTRL_IBRS;
-	if (boot_cpu_has(X86_FEATURE_STIBP))
-		bits |= SPEC_CTRL_STIBP;
-	if (boot_cpu_has(X86_FEATURE_SPEC_CTRL_SSBD))
-		bits |= SPEC_CTRL_SSBD;
-	return bits;
-}
-
 static int vmx_set_spec_ctrl(struct vmx_vcpu *vmx, u64 value, bool host)
 {
-	if (!boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL))
-		return !host || value;
-	if (!host && !vmx_guest_has_spec_ctrl(vmx))
+	if (duet_set_spec_ctrl(&vmx->vcpu, value, host))
 		return 1;
-	if (value & ~vmx_spec_ctrl_bits())
-		return 1;
-
-	vmx->vcpu.msrs.spec_ctrl = value;
-	if (value && vmx_guest_has_spec_ctrl(vmx))
+	if (value && vmx->vcpu.cpuid.has_spec_ctrl)
 		vmx_pass_spec_ctrl(vmx);
 	return 0;
 }

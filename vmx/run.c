@@ -12,7 +12,6 @@
 #include <asm/barrier.h>
 #include <asm/cpufeature.h>
 #include <asm/debugreg.h>
-#include <asm/mce.h>
 #include <asm/msr.h>
 #include <asm/nospec-branch.h>
 #include <asm/processor.h>
@@ -105,19 +104,6 @@ static inline bool vmx_debug_active(const struct vmx_vcpu *vmx)
 		(DR_GLOBAL_ENABLE_MASK | DR_LOCAL_ENABLE_MASK);
 }
 
-/* A VM entry loads DR7, never DR0 to DR3. */
-static void vmx_load_breakpoints(struct vmx_vcpu *vmx)
-{
-	const u64 *dr = vmx->vcpu.state.dr;
-
-	/* The host's breakpoints must not meet the guest's addresses. */
-	set_debugreg(0, 7);
-	set_debugreg(dr[0], 0);
-	set_debugreg(dr[1], 1);
-	set_debugreg(dr[2], 2);
-	set_debugreg(dr[3], 3);
-}
-
 /*
  * A guest that touches a debug register will touch more of them: until the
  * next exit it has them all. Not while user space debugs it.
@@ -128,7 +114,7 @@ static bool vmx_give_breakpoints(struct vmx_vcpu *vmx)
 		return false;
 	vmx->dr_direct = true;
 	vmx_cpu_control(vmx, CPU_MOV_DR, false);
-	vmx_load_breakpoints(vmx);
+	duet_load_guest_dr(&vmx->vcpu);
 	set_debugreg(vmx->vcpu.state.dr6, 6);
 	return true;
 }
@@ -136,24 +122,13 @@ static bool vmx_give_breakpoints(struct vmx_vcpu *vmx)
 static void vmx_take_breakpoints(struct vmx_vcpu *vmx)
 {
 	struct duet_state *s = &vmx->vcpu.state;
-	unsigned long value;
 
 	vmx->dr_direct = false;
 	vmx_cpu_control(vmx, CPU_MOV_DR, true);
-	get_debugreg(value, 0);
-	s->dr[0] = value;
-	get_debugreg(value, 1);
-	s->dr[1] = value;
-	get_debugreg(value, 2);
-	s->dr[2] = value;
-	get_debugreg(value, 3);
-	s->dr[3] = value;
-	get_debugreg(value, 6);
-	s->dr6 = value;
+	duet_take_guest_dr(&vmx->vcpu);
+	/* A VM entry loads DR7, never the others. */
 	s->dr7 = vmx_read(vmx, VMCS_GUEST_DR7);
 	vmx->vcpu.guest_dr7 = s->dr7;
-	/* The host's #DB handler must not find the guest's causes. */
-	set_debugreg(DR6_RESERVED, 6);
 }
 
 static inline void vmx_write_dirty(struct vmx_vcpu *vmx)
@@ -168,7 +143,7 @@ static inline void vmx_write_dirty(struct vmx_vcpu *vmx)
 	}
 	vmx_set_state(vcpu, dirty);
 	if (unlikely(dirty & DUET_ST_DR) && vmx_debug_active(vmx))
-		vmx_load_breakpoints(vmx);
+		duet_load_guest_dr(&vmx->vcpu);
 }
 
 static void vmx_load_tsc_aux(struct vmx_vcpu *vmx)
@@ -243,7 +218,7 @@ static void vmx_load_guest(struct vmx_vcpu *vmx)
 	if (unlikely(hw_breakpoint_active()))
 		duet_save_host_dr(&vmx->vcpu);
 	if (unlikely(vmx_debug_active(vmx)))
-		vmx_load_breakpoints(vmx);
+		duet_load_guest_dr(&vmx->vcpu);
 	if (static_branch_unlikely(&vmx_l1d_flush_loop))
 		vmx_flush_l1d();
 }
@@ -286,15 +261,6 @@ void vmx_host_event(struct duet_vcpu *vcpu)
 	 */
 	if (vcpu->exit.reason == DUET_EXIT_NMI)
 		asm volatile("int $2" : : : "memory");
-#ifdef CONFIG_X86_MCE
-	if (vcpu->exit.reason == DUET_EXIT_MCE) {
-		/* As if it had hit user space: the guest is not the kernel. */
-		struct pt_regs regs = {
-			.cs = 3,
-			.flags = X86_EFLAGS_IF,
-		};
-
-		do_machine_check(&regs);
-	}
-#endif
+	if (vcpu->exit.reason == DUET_EXIT_MCE)
+		duet_host_machine_check();
 }

@@ -46,6 +46,7 @@ typedef u64 phys_addr_t;
 #undef __always_inline
 #define __always_inline		inline __attribute__((always_inline))
 #define __maybe_unused		__attribute__((unused))
+#define __cold
 #define likely(x)		(x)
 #define unlikely(x)		(x)
 #define BIT(n)			(1UL << (n))
