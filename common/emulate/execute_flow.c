@@ -192,12 +192,9 @@ static int read_far_pointer(struct emulate_ctxt *ctxt, u64 *offset,
 	return EMULATE_CONTINUE;
 }
 
-int op_jmp_far(struct emulate_ctxt *ctxt)
-{
-	return branch_far(ctxt, ctxt->insn.imm2, ctxt->insn.imm);
-}
-
-int op_jmp_far_mem(struct emulate_ctxt *ctxt)
+static int through_far_pointer(struct emulate_ctxt *ctxt,
+			       int (*branch)(struct emulate_ctxt *ctxt,
+					     u16 selector, u64 offset))
 {
 	u64 offset;
 	u16 selector;
@@ -206,7 +203,17 @@ int op_jmp_far_mem(struct emulate_ctxt *ctxt)
 	if (!in_real_or_v86(ctxt))
 		return EMULATE_UNHANDLEABLE;
 	rc = read_far_pointer(ctxt, &offset, &selector);
-	return rc ? rc : branch_far(ctxt, selector, offset);
+	return rc ? rc : branch(ctxt, selector, offset);
+}
+
+int op_jmp_far(struct emulate_ctxt *ctxt)
+{
+	return branch_far(ctxt, ctxt->insn.imm2, ctxt->insn.imm);
+}
+
+int op_jmp_far_mem(struct emulate_ctxt *ctxt)
+{
+	return through_far_pointer(ctxt, branch_far);
 }
 
 static int call_far(struct emulate_ctxt *ctxt, u16 selector, u64 offset)
@@ -239,14 +246,7 @@ int op_call_far(struct emulate_ctxt *ctxt)
 
 int op_call_far_mem(struct emulate_ctxt *ctxt)
 {
-	u64 offset;
-	u16 selector;
-	int rc;
-
-	if (!in_real_or_v86(ctxt))
-		return EMULATE_UNHANDLEABLE;
-	rc = read_far_pointer(ctxt, &offset, &selector);
-	return rc ? rc : call_far(ctxt, selector, offset);
+	return through_far_pointer(ctxt, call_far);
 }
 
 int op_ret_far(struct emulate_ctxt *ctxt)

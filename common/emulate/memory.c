@@ -116,16 +116,23 @@ bool emulate_suspended(const struct emulate_ctxt *ctxt)
 	return ctxt->replay.pending || ctxt->replay.answered;
 }
 
-/* Is this access already done? @slot is where its data is, or has to go. */
-static bool replayed(struct emulate_ctxt *ctxt, u64 **slot)
+/*
+ * Has the access at hand to be made? @slot is where its data is, or has to go.
+ * If it has not, @rc says why: it is done already, or there are too many.
+ */
+static bool access_due(struct emulate_ctxt *ctxt, u64 **slot, int *rc)
 {
 	struct emulate_replay *replay = &ctxt->replay;
 
-	*slot = NULL;
+	*rc = EMULATE_UNHANDLEABLE;
 	if (replay->position >= EMULATE_REPLAY_STEPS)
 		return false;
 	*slot = &replay->data[replay->position];
-	return replay->position < replay->done;
+	if (replay->position >= replay->done)
+		return true;
+	replay->position++;
+	*rc = EMULATE_CONTINUE;
+	return false;
 }
 
 /* The callback for the access at hand returned @rc. */
@@ -146,32 +153,24 @@ static int read_piece(struct emulate_ctxt *ctxt, u64 linear, void *buf,
 	u64 *slot;
 	int rc;
 
-	if (replayed(ctxt, &slot)) {
-		ctxt->replay.position++;
-		memcpy(buf, slot, len);
-		return EMULATE_CONTINUE;
-	}
-	if (!slot)
-		return EMULATE_UNHANDLEABLE;
-	rc = ctxt->ops->read(ctxt, linear, slot, len, access);
+	if (access_due(ctxt, &slot, &rc))
+		rc = access_done(ctxt, ctxt->ops->read(ctxt, linear, slot, len,
+						       access));
 	if (!rc)
 		memcpy(buf, slot, len);
-	return access_done(ctxt, rc);
+	return rc;
 }
 
 static int write_piece(struct emulate_ctxt *ctxt, u64 linear, const void *buf,
 		       u32 len, u32 access)
 {
 	u64 *slot;
+	int rc;
 
-	if (replayed(ctxt, &slot)) {
-		ctxt->replay.position++;
-		return EMULATE_CONTINUE;
-	}
-	if (!slot)
-		return EMULATE_UNHANDLEABLE;
-	return access_done(ctxt, ctxt->ops->write(ctxt, linear, buf, len,
-						  access));
+	if (access_due(ctxt, &slot, &rc))
+		rc = access_done(ctxt, ctxt->ops->write(ctxt, linear, buf, len,
+							access));
+	return rc;
 }
 
 /* Bytes of @len that the next piece may have: one page, 8 bytes. */
@@ -267,14 +266,10 @@ int emulate_mem_cmpxchg(struct emulate_ctxt *ctxt, u64 linear,
 	if (crosses_page(linear, len))
 		return emulate_mem_write(ctxt, linear, new, len,
 					 EMULATE_ACCESS_WRITE);
-	if (replayed(ctxt, &slot)) {
-		ctxt->replay.position++;
-		return EMULATE_CONTINUE;
-	}
-	if (!slot)
-		return EMULATE_UNHANDLEABLE;
-	rc = ctxt->ops->cmpxchg(ctxt, linear, old, new, len);
-	return access_done(ctxt, rc);
+	if (access_due(ctxt, &slot, &rc))
+		rc = access_done(ctxt, ctxt->ops->cmpxchg(ctxt, linear, old,
+							  new, len));
+	return rc;
 }
 
 int emulate_port_in(struct emulate_ctxt *ctxt, u16 port, void *buf, u32 size)
@@ -282,39 +277,30 @@ int emulate_port_in(struct emulate_ctxt *ctxt, u16 port, void *buf, u32 size)
 	u64 *slot;
 	int rc;
 
-	if (replayed(ctxt, &slot)) {
-		ctxt->replay.position++;
-		memcpy(buf, slot, size);
-		return EMULATE_CONTINUE;
-	}
-	if (!slot)
-		return EMULATE_UNHANDLEABLE;
-	rc = ctxt->ops->pio_in(ctxt, port, slot, size);
+	if (access_due(ctxt, &slot, &rc))
+		rc = access_done(ctxt, ctxt->ops->pio_in(ctxt, port, slot,
+							 size));
 	if (!rc)
 		memcpy(buf, slot, size);
-	return access_done(ctxt, rc);
+	return rc;
 }
 
 int emulate_port_out(struct emulate_ctxt *ctxt, u16 port, const void *buf,
 		     u32 size)
 {
 	u64 *slot;
+	int rc;
 
-	if (replayed(ctxt, &slot)) {
-		ctxt->replay.position++;
-		return EMULATE_CONTINUE;
-	}
-	if (!slot)
-		return EMULATE_UNHANDLEABLE;
-	return access_done(ctxt, ctxt->ops->pio_out(ctxt, port, buf, size));
+	if (access_due(ctxt, &slot, &rc))
+		rc = access_done(ctxt, ctxt->ops->pio_out(ctxt, port, buf,
+							  size));
+	return rc;
 }
 
 int emulate_port_string(struct emulate_ctxt *ctxt,
 			struct emulate_string_io *io)
 {
-	u64 *slot;
-
 	io->done = 0;
-	io->resumed = replayed(ctxt, &slot);
+	io->resumed = ctxt->replay.position < ctxt->replay.done;
 	return access_done(ctxt, ctxt->ops->string_io(ctxt, io));
 }

@@ -4,15 +4,7 @@
  * appendix A). Read by decode.c and execute.c. A row without a handler still
  * gives the instruction's length.
  */
-#include "internal.h"
-
-#define ROW(fn, d, s, f)						\
-	{ .execute = fn, .dst = FORM_##d, .src = FORM_##s, .flags = (f) }
-#define LENGTH(f)	{ .flags = (f) }
-#define GROUP(g, d, s, f)						\
-	{ .group = g, .dst = FORM_##d, .src = FORM_##s,			\
-	  .flags = OP_MODRM | OP_GROUP | (f) }
-#define UNDEFINED	{ .flags = OP_UNDEF }
+#include "tables.h"
 
 /* The six forms of an arithmetic instruction. */
 #define ARITHMETIC(base, fn, f, lock)					\
@@ -22,11 +14,6 @@
 	[(base) + 3] = ROW(fn, REG, RM, OP_MODRM | (f)),		\
 	[(base) + 4] = ROW(fn, ACC, IMM, IMM_8 | OP_BYTE | (f)),	\
 	[(base) + 5] = ROW(fn, ACC, IMM, IMM_Z | (f))
-
-#define EIGHT(base, row)						\
-	[(base) + 0] = row, [(base) + 1] = row, [(base) + 2] = row,	\
-	[(base) + 3] = row, [(base) + 4] = row, [(base) + 5] = row,	\
-	[(base) + 6] = row, [(base) + 7] = row
 
 static const struct emulate_opcode group1[8] = {
 	ROW(op_add, RM, IMM, OP_LOCK),

@@ -4,19 +4,7 @@
  * (SDM vol. 2, appendix A; APM vol. 3, appendix A). Read by decode.c and
  * execute.c. A row without a handler still gives the instruction's length.
  */
-#include "internal.h"
-
-#define ROW(fn, d, s, f)						\
-	{ .execute = fn, .dst = FORM_##d, .src = FORM_##s, .flags = (f) }
-#define LENGTH(f)	{ .flags = (f) }
-#define GROUP(g, d, s, f)						\
-	{ .group = g, .dst = FORM_##d, .src = FORM_##s,			\
-	  .flags = OP_MODRM | OP_GROUP | (f) }
-#define UNDEFINED	{ .flags = OP_UNDEF }
-#define EIGHT(base, row)						\
-	[(base) + 0] = row, [(base) + 1] = row, [(base) + 2] = row,	\
-	[(base) + 3] = row, [(base) + 4] = row, [(base) + 5] = row,	\
-	[(base) + 6] = row, [(base) + 7] = row
+#include "tables.h"
 
 #define SSE		LENGTH(OP_MODRM)
 #define SSE_IMM		LENGTH(OP_MODRM | IMM_U8)
