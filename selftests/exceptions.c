@@ -349,9 +349,7 @@ static void inject_one(unsigned int vec, bool has_error, uint32_t error)
 	got_vec = ~0ull;
 	expect_sync(v, 1);
 	/* Complete the OUT, so that RIP is settled. */
-	v->run->immediate_exit = 1;
-	REQUIRE_EQ(vcpu_run(v), -EINTR);
-	v->run->immediate_exit = 0;
+	vcpu_complete(v);
 	regs_get(v, &r);
 	sregs_get(v, &s);
 	s.cr2 = 0xabc000;
@@ -615,9 +613,7 @@ static void nowhere(void)
 		skip("KVM's AMD-V emulates what stands at RIP");
 	expect_sync(v, 1);
 	/* The end of the exit, before the registers are set. */
-	v->run->immediate_exit = 1;
-	REQUIRE_EQ(vcpu_run(v), -EINTR);
-	v->run->immediate_exit = 0;
+	vcpu_complete(v);
 	regs_get(v, &r);
 	r.rsp = NOWHERE + 0x800;
 	regs_set(v, &r);

@@ -74,11 +74,9 @@ static void window(void)
 			expect_sync(v, 2);
 			continue;
 		}
-		v->run->request_interrupt_window = 1;
-		vcpu_expect(v, KVM_EXIT_IRQ_WINDOW_OPEN);
+		expect_window(v);
 		REQUIRE_EQ(v->run->if_flag, 1);
 		REQUIRE_EQ(v->run->ready_for_interrupt_injection, 1);
-		v->run->request_interrupt_window = 0;
 		regs_get(v, &r);
 		/* QEMU's TCG may open it one instruction early. */
 		if (!host_is_tcg())
@@ -100,9 +98,7 @@ static void window_open(void)
 	if (host_is_bochs_svm())
 		skip("this emulator looks for VINTR only after STI and POPF");
 	expect_sync(v, 1);
-	v->run->request_interrupt_window = 1;
-	vcpu_expect(v, KVM_EXIT_IRQ_WINDOW_OPEN);
-	v->run->request_interrupt_window = 0;
+	expect_window(v);
 	interrupt(v, 0x50);
 	expect_sync(v, 2);
 	REQUIRE_EQ(count[0x50], 1);
@@ -186,8 +182,7 @@ static void queued(void)
 	struct kvm_sregs s;
 
 	expect_sync(v, 1);
-	v->run->immediate_exit = 1;
-	REQUIRE_EQ(vcpu_run(v), -EINTR);
+	vcpu_complete(v);
 	interrupt(v, 0x71);
 	must(v->fd, KVM_GET_VCPU_EVENTS, &e);
 	REQUIRE_EQ(e.interrupt.injected, 1);
@@ -197,7 +192,6 @@ static void queued(void)
 	/* User space takes it back, and gives another. */
 	e.interrupt.nr = 0x72;
 	must(v->fd, KVM_SET_VCPU_EVENTS, &e);
-	v->run->immediate_exit = 0;
 	expect_sync(v, 2);
 	REQUIRE_EQ(count[0x71], 0);
 	REQUIRE_EQ(count[0x72], 1);

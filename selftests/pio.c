@@ -138,21 +138,17 @@ static void rip_after(void)
 	struct kvm_regs r;
 
 	expect_io(v, 1, 0x99, 1);
-	v->run->immediate_exit = 1;
-	REQUIRE_EQ(vcpu_run(v), -EINTR);
+	vcpu_complete(v);
 	regs_get(v, &r);
 	REQUIRE_EQ(r.rip, (uintptr_t)rip_out_end);
-	v->run->immediate_exit = 0;
 
 	expect_io(v, 0, 0x98, 1);
 	regs_get(v, &r);
 	*(uint8_t *)io_data(v) = 0x5c;
-	v->run->immediate_exit = 1;
-	REQUIRE_EQ(vcpu_run(v), -EINTR);
+	vcpu_complete(v);
 	regs_get(v, &r);
 	REQUIRE_EQ(r.rip, (uintptr_t)rip_in_end);
 	REQUIRE_EQ(r.rax & 0xff, 0x5c);
-	v->run->immediate_exit = 0;
 	expect_done(v);
 }
 
@@ -172,8 +168,7 @@ static void regs_while_pending(void)
 	r.rax = 0x7700;
 	regs_set(v, &r);
 	*(uint8_t *)io_data(v) = 0x21;
-	v->run->immediate_exit = 1;
-	REQUIRE_EQ(vcpu_run(v), -EINTR);
+	vcpu_complete(v);
 	regs_get(v, &r);
 	REQUIRE_EQ(r.rbx, 0xb0b0b0b0b0b0);
 }

@@ -668,9 +668,7 @@ static void exception_dropped(void)
 	vcpu_start(v, guest_steps);
 	vcpu_expect(v, KVM_EXIT_IO);
 	traps = 1;
-	v->run->immediate_exit = 1;
-	REQUIRE_EQ(vcpu_run(v), -EINTR);
-	v->run->immediate_exit = 0;
+	vcpu_complete(v);
 	regs_get(v, &r);
 	r.rip = (uintptr_t)regs_elsewhere;
 	r.rflags &= ~X86_EFLAGS_TF;

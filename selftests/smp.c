@@ -370,9 +370,7 @@ static void sti_hlt(void)
 	guest_handlers[0x50] = guest_hlt_trap;
 	expect_sync(v, 1);
 	/* The end of the exit, before the registers are set. */
-	v->run->immediate_exit = 1;
-	REQUIRE_EQ(vcpu_run(v), -EINTR);
-	v->run->immediate_exit = 0;
+	vcpu_complete(v);
 	regs_get(v, &regs);
 	regs.rip = (uintptr_t)smp_hlt;
 	regs.rflags |= X86_EFLAGS_IF;
@@ -437,19 +435,6 @@ static bool has_clock(struct vcpu *v)
 	return e && (e->eax & 1u << 3);
 }
 
-/* The guest's clock now, which must lie between two KVM_GET_CLOCKs. */
-static void same_clock(struct vcpu *v)
-{
-	struct kvm_clock_data before, after;
-	uint64_t ns;
-
-	must(v->vm->fd, KVM_GET_CLOCK, &before);
-	ns = ucall_next(v)->args[0];
-	must(v->vm->fd, KVM_GET_CLOCK, &after);
-	REQUIRE(ns >= before.clock && ns <= after.clock, "%llu, %llu, %llu",
-		before.clock, (unsigned long long)ns, after.clock);
-}
-
 static void kvmclock(void)
 {
 	struct vcpu *v = start(guest_clock0), *w = another(v, 1, guest_clock1);
@@ -460,14 +445,14 @@ static void kvmclock(void)
 	if (!has_clock(v))
 		skip("kvmclock is not offered here");
 	REQUIRE(check_extension(v->vm->kvm, KVM_CAP_ADJUST_CLOCK));
-	same_clock(v);
+	expect_clock(v);
 	now = wall[1] + last_ns / 1000000000;
 	REQUIRE(!(wall[0] & 1));
 	REQUIRE(now <= (uint64_t)time(NULL) + 1 &&
 		now + 60 >= (uint64_t)time(NULL), "wall clock %llu",
 		(unsigned long long)now);
 	must(v->vm->fd, KVM_SET_CLOCK, &data);
-	same_clock(v);
+	expect_clock(v);
 	REQUIRE(clocks[0].ns >= 1000000000000ull);
 	data.flags = 1u << 20;
 	must_fail(v->vm->fd, KVM_SET_CLOCK, &data, EINVAL);

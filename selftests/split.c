@@ -222,16 +222,12 @@ static void window(void)
 
 	expect_sync(v, 1);
 	REQUIRE_EQ(v->run->ready_for_interrupt_injection, 0);
-	v->run->request_interrupt_window = 1;
-	vcpu_expect(v, KVM_EXIT_IRQ_WINDOW_OPEN);
+	expect_window(v);
 	REQUIRE_EQ(v->run->ready_for_interrupt_injection, 1);
-	v->run->request_interrupt_window = 0;
 	interrupt(v, 0x44);
 	expect_sync(v, 2);
 	/* HLT stays in the kernel: the window's exit shows it. */
-	v->run->request_interrupt_window = 1;
-	vcpu_expect(v, KVM_EXIT_IRQ_WINDOW_OPEN);
-	v->run->request_interrupt_window = 0;
+	expect_window(v);
 	interrupt(v, 0x45);
 	expect_sync(v, 3);
 	v->run->request_interrupt_window = 1;

@@ -74,8 +74,7 @@ static void report(const char *what)
 	     us(latest));
 }
 
-/* Periodic. Half of them are taken in a guest that user space leaves alone. */
-static void guest_periodic(void)
+static void start_periodic(void)
 {
 	apic_enable();
 	apic_write(APIC_TIMER_DCR, DIV1);
@@ -83,6 +82,12 @@ static void guest_periodic(void)
 	period = 4 * slow_ms;
 	armed = rdtsc();
 	apic_write(APIC_TIMER_ICR, 4 * apic_ms);
+}
+
+/* Periodic. Half of them are taken in a guest that user space leaves alone. */
+static void guest_periodic(void)
+{
+	start_periodic();
 	wait_ticks(TICKS / 2);
 	guest_sync(1);
 	wait_ticks(TICKS);
@@ -109,12 +114,7 @@ static void guest_away(void)
 {
 	uint64_t until;
 
-	apic_enable();
-	apic_write(APIC_TIMER_DCR, DIV1);
-	apic_write(APIC_LVT_TIMER, APIC_PERIODIC | 0x40);
-	period = 4 * slow_ms;
-	armed = rdtsc();
-	apic_write(APIC_TIMER_ICR, 4 * apic_ms);
+	start_periodic();
 	wait_ticks(10);
 	/* interrupts are off: one tick waits, the others merge with it */
 	until = armed + 30 * period + period / 2;

@@ -79,6 +79,14 @@ void guest_code(struct guest *guest, u64 rip, const void *code, u32 len);
 /* Run one instruction, answering device accesses; counts the answers. */
 int guest_run(struct guest *guest, u32 *rounds);
 
+/* One instruction at 1000h of the file's own @guest, which is as new. */
+#define START(mode, ...)						\
+	do {								\
+		static const u8 code[] = { __VA_ARGS__ };		\
+		guest_reset(&guest, mode);				\
+		guest_code(&guest, 0x1000, code, sizeof(code));		\
+	} while (0)
+
 void test_lengths(void);
 void test_native(void);
 void test_native32(void);

@@ -13,13 +13,6 @@ static struct guest guest;
 #define RSI	guest.gpr[EMULATE_RSI]
 #define RDI	guest.gpr[EMULATE_RDI]
 
-#define START(mode, ...)						\
-	do {								\
-		static const u8 code[] = { __VA_ARGS__ };		\
-		guest_reset(&guest, mode);				\
-		guest_code(&guest, 0x1000, code, sizeof(code));		\
-	} while (0)
-
 static void progress(void)
 {
 	int rc;

@@ -14,14 +14,6 @@ static struct guest guest;
 #define RSP	guest.gpr[EMULATE_RSP]
 #define STATUS_FLAGS	0x8d5
 
-/* Put one instruction at 1000h and run it. */
-#define START(mode, ...)						\
-	do {								\
-		static const u8 code[] = { __VA_ARGS__ };		\
-		guest_reset(&guest, mode);				\
-		guest_code(&guest, 0x1000, code, sizeof(code));		\
-	} while (0)
-
 static bool faulted(int rc, u8 vector, u32 error, u64 address)
 {
 	const struct emulate_exception *exception = &guest.ctxt.exception;

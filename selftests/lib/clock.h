@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The guest's side of the clock in its memory (Documentation/virt/kvm/x86/
- * msr.rst).
+ * The clock in the guest's memory (Documentation/virt/kvm/x86/msr.rst), and
+ * KVM_GET_CLOCK, which has to agree with it.
  */
 #ifndef SELFTESTS_CLOCK_H
 #define SELFTESTS_CLOCK_H
 
 #include "guest.h"
+#include "tap.h"
 
 #define MSR_WALL_CLOCK	0x4b564d00
 #define MSR_SYSTEM_TIME	0x4b564d01
@@ -40,6 +41,19 @@ static inline uint64_t clock_ns(const struct time_info *t)
 		asm volatile("lfence" : : : "memory");
 	} while (version != t->version);
 	return ns;
+}
+
+/* Runs to a guest_sync(clock_ns()); it lies between two KVM_GET_CLOCKs. */
+static inline void expect_clock(struct vcpu *v)
+{
+	struct kvm_clock_data before, after;
+	uint64_t ns;
+
+	must(v->vm->fd, KVM_GET_CLOCK, &before);
+	ns = ucall_next(v)->args[0];
+	must(v->vm->fd, KVM_GET_CLOCK, &after);
+	REQUIRE(ns >= before.clock && ns <= after.clock, "%llu, %llu, %llu",
+		before.clock, (unsigned long long)ns, after.clock);
 }
 
 #endif

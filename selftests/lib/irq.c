@@ -34,6 +34,13 @@ void interrupt(struct vcpu *v, unsigned int vec)
 	must(v->fd, KVM_INTERRUPT, &irq);
 }
 
+void expect_window(struct vcpu *v)
+{
+	v->run->request_interrupt_window = 1;
+	vcpu_expect(v, KVM_EXIT_IRQ_WINDOW_OPEN);
+	v->run->request_interrupt_window = 0;
+}
+
 void line(struct vcpu *v, unsigned int irq, unsigned int level)
 {
 	struct kvm_irq_level l = { .irq = irq, .level = level };

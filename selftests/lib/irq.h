@@ -19,6 +19,8 @@ void guest_count(struct trap *t);
 struct vcpu *irq_start(unsigned int flags, void (*fn)(void));
 
 void interrupt(struct vcpu *v, unsigned int vec);	/* KVM_INTERRUPT */
+/* Asks for the interrupt window, and expects its exit. */
+void expect_window(struct vcpu *v);
 void line(struct vcpu *v, unsigned int irq, unsigned int level);
 
 /* Which of @n vCPUs have @vec in their IRRs, a bit for each; it is taken out. */

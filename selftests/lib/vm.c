@@ -466,6 +466,13 @@ void exit_unexpected(const char *file, int line, struct vcpu *v)
 		exit_name(run->exit_reason));
 }
 
+void vcpu_complete(struct vcpu *v)
+{
+	v->run->immediate_exit = 1;
+	REQUIRE_EQ(vcpu_run(v), -EINTR);
+	v->run->immediate_exit = 0;
+}
+
 void vcpu_expect_at(const char *file, int line, struct vcpu *v, int reason)
 {
 	int r = vcpu_run(v);

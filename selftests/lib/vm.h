@@ -154,6 +154,8 @@ int vcpu_run(struct vcpu *v);
 /* KVM_RUN, and this exit reason or a failure that describes the other one. */
 void vcpu_expect_at(const char *file, int line, struct vcpu *v, int reason);
 #define vcpu_expect(v, reason) vcpu_expect_at(__FILE__, __LINE__, v, reason)
+/* Ends the exit that is in kvm_run; the guest executes nothing. */
+void vcpu_complete(struct vcpu *v);
 /* Fails with a description of the exit that is in kvm_run. */
 void exit_unexpected(const char *file, int line, struct vcpu *v)
 	__attribute__((noreturn));

@@ -69,18 +69,29 @@ void vmx_page_freed(u64 pa)
 
 /* ---- the instructions ---- */
 
-int vmx_vmclear(u64 pa)
+/* VMCLEAR's and VMPTRLD's operand; NULL: they fault. */
+static struct vmcs *vmcs_operand(u64 pa, const char *what)
 {
 	int cpu = model_cpu();
 	struct vmcs *v = vmcs_at(pa);
 
 	model_point();
 	if (!hw[cpu].on)
-		return -EIO;
+		return NULL;
 	page_generation(__va(pa), "a VMCS");
 	if (v->cpu >= 0 && v->cpu != cpu)
-		model_fail("VMCLEAR on CPU %d of a VMCS that CPU %d has", cpu,
+		model_fail("%s on CPU %d of a VMCS that CPU %d has", what, cpu,
 			   v->cpu);
+	return v;
+}
+
+int vmx_vmclear(u64 pa)
+{
+	struct vmcs *v = vmcs_operand(pa, "VMCLEAR");
+	int cpu = model_cpu();
+
+	if (!v)
+		return -EIO;
 	if (v->cpu == cpu)
 		v->memory = v->cache;
 	v->memory.launched = false;
@@ -93,16 +104,11 @@ int vmx_vmclear(u64 pa)
 
 int vmx_vmptrld(u64 pa)
 {
+	struct vmcs *v = vmcs_operand(pa, "VMPTRLD");
 	int cpu = model_cpu();
-	struct vmcs *v = vmcs_at(pa);
 
-	model_point();
-	if (!hw[cpu].on)
+	if (!v)
 		return -EIO;
-	page_generation(__va(pa), "a VMCS");
-	if (v->cpu >= 0 && v->cpu != cpu)
-		model_fail("VMPTRLD on CPU %d of a VMCS that CPU %d has", cpu,
-			   v->cpu);
 	if (!v->cleared)
 		model_fail("VMPTRLD of a VMCS that was never cleared");
 	if (v->cpu != cpu)
