@@ -20,10 +20,15 @@
 static volatile uint64_t hits[256];
 static volatile bool stop;
 
+/* By turns the EOI that never leaves the fast path, and an emulated one. */
 static void guest_count(struct trap *t)
 {
-	hits[t->vector]++;
-	apic_eoi();
+	void *eoi = (void *)(APIC_BASE + APIC_EOI);
+
+	if (++hits[t->vector] & 1)
+		apic_eoi();
+	else
+		asm volatile("stosl" : "+D" (eoi) : "a" (0) : "memory");
 }
 
 static struct vcpu *start(void (*fn)(void))
@@ -432,6 +437,24 @@ static void outlived(void)
 	REQUIRE_EQ(hits[VEC_EDGE], 1);
 }
 
+/* The eventfd's last descriptor ends it as well. */
+static void closed(void)
+{
+	struct vcpu *v = start(guest_open);
+	unsigned int i;
+	int fd;
+
+	expect_sync(v, 1);
+	for (i = 1; i <= 20; i++) {
+		fd = eventfd(0, EFD_NONBLOCK);
+		irqfd(v, fd, 0, GSI_MSI, 0);
+		notify(fd);
+		close(fd);
+		expect_sync(v, i + 1);
+		REQUIRE_EQ(hits[VEC_EDGE], i);
+	}
+}
+
 static const struct test tests[] = {
 	{ "irqfd: each write an interrupt, until it is gone", edge },
 	{ "irqfd: what was written before it was there", edge_early },
@@ -445,6 +468,7 @@ static const struct test tests[] = {
 	{ "irqfd with resample on a line that user space drives, too",
 	  resample_and_line },
 	{ "irqfd ends with the VM's descriptor", outlived },
+	{ "irqfd ends with the eventfd's last descriptor", closed },
 };
 
 int main(void)

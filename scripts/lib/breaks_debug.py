@@ -101,7 +101,7 @@ BREAKS = [
     without("chip->irqfd_lock", IRQ + "eventfd.c", "irqfd_detach",
             "eventfd edge"),
     without("chip->irqfd_lock", IRQ + "eventfd.c", "irqfd_wakeup",
-            "eventfd edge"),
+            "eventfd closed"),
     without("", IRQ + "eventfd.c", "duet_irqfd_acked", "eventfd resample"),
 
     # ---- vm->tsc_lock
@@ -138,7 +138,6 @@ BREAKS = [
     without(VCPU_SRCU, "common/fast.c", "fast_io", "pio out_forms"),
     without(VCPU_SRCU, "common/mmio.c", "duet_fast_mmio", "mmio mov"),
     without(VCPU_SRCU, "common/skip.c", "duet_find_len", "stats accesses"),
-    without(VCPU_SRCU, "common/io.c", "duet_complete_insn", "pio real_mode"),
     without(SRCU, "common/steal.c", "duet_steal_update", "pv steals"),
     without(SRCU, "common/pvclock.c", "duet_clock_wall", "smp kvmclock"),
     without(SRCU, "common/pvclock.c", "duet_clock_update", "clock told"),
@@ -148,7 +147,7 @@ BREAKS = [
     without(SRCU, IRQ + "vapic.c", "duet_vapic_sync", "vapic shared_word"),
     without(SRCU, IRQ + "pv_eoi.c", "duet_pv_eoi_offer", "pv skips"),
     without(SRCU, IRQ + "pv_eoi.c", "duet_pv_eoi_sync", "pv skips"),
-    without(SRCU, IRQ + "pv_eoi.c", "duet_pv_eoi_enable", "pv skips"),
+    without(SRCU, IRQ + "pv_eoi.c", "duet_pv_eoi_enable", "pv state"),
     without("chip->srcu", IRQ + "routing.c", "duet_gsi_set", "irq pic"),
     without("chip->srcu", IRQ + "routing.c", "duet_gsi_of_pin", "irq pic"),
     without("chip->srcu", IRQ + "split.c", "is_routed", "split shared"),
@@ -184,18 +183,18 @@ BREAKS = [
     # ---- interrupts and preemption off
     ("interrupts-on-at-entry", "module/run.c",
      "	preempt_disable();\n	local_irq_disable();\n	duet_enter",
-     "	preempt_disable();\n	duet_enter", "api run_argument", DEBUG),
+     "	preempt_disable();\n	duet_enter", "pio out_forms", DEBUG),
     ("preemptible-while-kicking", "common/request.c",
      "	preempt_disable();\n	if (cpu != smp",
      "	if (cpu != smp", "smp ping_spinning",
      {**DEBUG, "also": [("	preempt_enable();\n}\n\nstatic void duet_ack",
                          "}\n\nstatic void duet_ack")]}),
-    ("interrupts-on-under-irqchip-lock", IRQ + "routing.c",
-     "	raw_spin_lock_irqsave(&chip->lock, flags);\n",
-     "	raw_spin_lock(&chip->lock);\n", "irq pit",
-     {**DEBUG, "also": [
-         ("	raw_spin_unlock_irqrestore(&chip->lock, flags);\n",
-          "	raw_spin_unlock(&chip->lock);\n")]}),
+    ("interrupts-on-under-irqchip-lock", IRQ + "ioapic.c",
+     "	raw_spin_lock_irqsave(&chip->lock, flags);\n"
+     "	update_eoi_vectors(chip);\n"
+     "	raw_spin_unlock_irqrestore(&chip->lock, flags);\n",
+     "	raw_spin_lock(&chip->lock);\n	update_eoi_vectors(chip);\n"
+     "	raw_spin_unlock(&chip->lock);\n", "irq pit", DEBUG),
     ("interrupts-off-under-pager-lock", "common/pager/nested.c",
      "	spin_lock(&p->lock);\n	while (start < end) {\n		gfn_t next",
      "	spin_lock_irq(&p->lock);\n	while (start < end) {\n		gfn_t next",
