@@ -75,7 +75,7 @@ int duet_signal_msi(struct duet_vm *vm, const struct kvm_msi *msi);
 /**
  * duet_irqfd() - KVM_IRQFD, with resample
  * Context: no lock held. Return: 0, -EAGAIN (no irqchip), -EINVAL, -EBADF,
- * -EBUSY (the eventfd has an irqfd), -ENOMEM.
+ * -EBUSY (the eventfd has an irqfd), -ENOSPC (too many that resample), -ENOMEM.
  */
 int duet_irqfd(struct duet_vm *vm, const struct kvm_irqfd *args);
 /** duet_irqfd_release() - detach all; the VM's file is being closed */

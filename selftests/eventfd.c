@@ -420,6 +420,35 @@ static void resample_and_line(void)
 	REQUIRE(take(again, 1000));
 }
 
+/* Each EOI asks them all: there is an end to their number. */
+static void resample_limit(void)
+{
+	struct kvm_irqfd f = { .gsi = GSI_LEVEL,
+			       .flags = KVM_IRQFD_FLAG_RESAMPLE };
+	int again = eventfd(0, EFD_NONBLOCK), fds[256];
+	struct vcpu *v = start(guest_open);
+	unsigned int i;
+
+	if (!device_is_duet())
+		skip("KVM takes any number");
+	expect_sync(v, 1);
+	for (i = 0; i < ARRAY_SIZE(fds); i++) {
+		fds[i] = eventfd(0, EFD_NONBLOCK);
+		irqfd(v, fds[i], again, GSI_LEVEL, f.flags);
+	}
+	f.fd = eventfd(0, EFD_NONBLOCK);
+	f.resamplefd = again;
+	must_fail(v->vm->fd, KVM_IRQFD, &f, ENOSPC);
+	irqfd(v, f.fd, 0, GSI_MSI, 0);	/* another kind */
+	irqfd(v, f.fd, 0, GSI_MSI, KVM_IRQFD_FLAG_DEASSIGN);
+	irqfd(v, fds[7], 0, GSI_LEVEL, KVM_IRQFD_FLAG_DEASSIGN);
+	must(v->vm->fd, KVM_IRQFD, &f);
+	notify(fds[9]);
+	expect_sync(v, 2);
+	REQUIRE_EQ(hits[VEC_LEVEL], 1);
+	REQUIRE_EQ(take(again, 1000), ARRAY_SIZE(fds));
+}
+
 /* It ends with the VM's descriptor, although the vCPU's is open. */
 static void outlived(void)
 {
@@ -467,6 +496,7 @@ static const struct test tests[] = {
 	  ioeventfd_comes_and_goes },
 	{ "irqfd with resample on a line that user space drives, too",
 	  resample_and_line },
+	{ "irqfd with resample: so many and no more", resample_limit },
 	{ "irqfd ends with the VM's descriptor", outlived },
 	{ "irqfd ends with the eventfd's last descriptor", closed },
 };

@@ -15,6 +15,9 @@
 #include "common/compat.h"
 #include "common/irq/irq.h"
 
+/* An acknowledgement asks them all, with interrupts off. */
+#define MAX_RESAMPLERS	256
+
 /**
  * struct irqfd - an eventfd that injects a GSI
  * @link: in irqchip->irqfds while it is assigned (irqfd_lock)
@@ -78,6 +81,7 @@ static void resample_stop(struct irqfd *irqfd)
 
 	lockdep_assert_held(&chip->irqfd_mutex);
 	list_del_rcu(&irqfd->resample_link);
+	chip->nr_resamplers--;
 	synchronize_rcu();
 	if (gsi_is_resampled(chip, irqfd->gsi))
 		return;
@@ -170,6 +174,8 @@ static int irqfd_activate(struct irqfd *irqfd, struct file *file)
 	int err = 0;
 
 	lockdep_assert_held(&chip->irqfd_mutex);
+	if (irqfd->resamplefd && chip->nr_resamplers >= MAX_RESAMPLERS)
+		return -ENOSPC;
 	spin_lock_irq(&chip->irqfd_lock);
 	if (irqfd_is_used(chip, irqfd->eventfd))
 		err = -EBUSY;
@@ -181,6 +187,7 @@ static int irqfd_activate(struct irqfd *irqfd, struct file *file)
 
 	if (irqfd->resamplefd) {
 		list_add_rcu(&irqfd->resample_link, &chip->resamplers);
+		chip->nr_resamplers++;
 		set_bit(irqfd->gsi, chip->resampled);
 		duet_ioapic_refresh(chip);
 	}

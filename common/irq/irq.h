@@ -117,6 +117,7 @@ struct duet_irqchip {
 	spinlock_t irqfd_lock;			/* inside: eventfd waitqueue */
 	struct list_head irqfds;		/* irqfd_lock */
 	struct list_head resamplers;		/* irqfd_mutex; RCU readers */
+	u32 nr_resamplers;			/* irqfd_mutex */
 	struct workqueue_struct *irqfd_wq;	/* c */
 };
 

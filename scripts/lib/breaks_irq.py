@@ -266,6 +266,11 @@ BREAKS = [
      "		s->count_latched = RW_MSB;\n		return s->latched_count;", "		return s->latched_count;", "irq pit_read"),
 
     # ---- split irqchip, PV EOI, eventfds
+    ("irqfd-resamplers-have-an-end", "common/irq/eventfd.c",
+     "	if (irqfd->resamplefd && chip->nr_resamplers >= MAX_RESAMPLERS)\n		return -ENOSPC;\n",
+     "", "eventfd resample_limit"),
+    ("irqfd-resamplers-that-went", "common/irq/eventfd.c",
+     "	chip->nr_resamplers--;\n", "", "eventfd resample_limit"),
     ("split-edge-is-nobodys", "common/irq/split.c",
      "	return r->type == KVM_IRQ_ROUTING_MSI && (r->data & BIT(15));", "	return r->type == KVM_IRQ_ROUTING_MSI;",
      "split eois"),
