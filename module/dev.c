@@ -9,6 +9,8 @@
 #include "common/irqchip.h"
 #include "common/memslot.h"
 #include "common/msr.h"
+#include "common/pvclock.h"
+#include "common/steal.h"
 #include "common/xsave.h"
 #include <linux/module.h>
 #include <uapi/duet.h>
@@ -49,14 +51,21 @@ int duet_check_extension(struct duet_vm *vm, long cap)
 	case KVM_CAP_GET_MSR_FEATURES:
 	case KVM_CAP_REINJECT_CONTROL:
 	case KVM_CAP_IRQFD:
-	case KVM_CAP_IRQFD_RESAMPLE:
 	case KVM_CAP_IOEVENTFD:
 	case KVM_CAP_IOEVENTFD_NO_LENGTH:
 	case KVM_CAP_IOEVENTFD_ANY_LENGTH:
 	case KVM_CAP_KVMCLOCK_CTRL:
 	case KVM_CAP_SET_BOOT_CPU_ID:
 	case KVM_CAP_VCPU_ATTRIBUTES:
+	case KVM_CAP_IOAPIC_POLARITY_IGNORED:
 		return 1;
+	case KVM_CAP_IRQFD_RESAMPLE:
+		return !vm || !vm->has_irqchip || vm->has_pic;
+	/* These and CPUID say the same. */
+	case KVM_CAP_CLOCKSOURCE:
+		return duet_clock_usable();
+	case KVM_CAP_STEAL_TIME:
+		return duet_steal_usable();
 	case KVM_CAP_XCRS:
 		return boot_cpu_has(X86_FEATURE_XSAVE);
 	case KVM_CAP_IRQ_ROUTING:

@@ -61,7 +61,7 @@ static void extensions(void)
 {
 	int kvm = device_open();
 	struct vm *vm = vm_create(VM_BARE);
-	unsigned int i;
+	unsigned int i, features;
 
 	for (i = 0; i < ARRAY_SIZE(needed); i++) {
 		REQUIRE(check_extension(kvm, needed[i].cap) > 0, "%s",
@@ -75,6 +75,10 @@ static void extensions(void)
 	REQUIRE(check_extension(kvm, KVM_CAP_NR_MEMSLOTS) >= 32);
 	REQUIRE(check_extension(kvm, KVM_CAP_MAX_VCPUS) >=
 		check_extension(kvm, KVM_CAP_NR_VCPUS));
+	/* api.rst: the capability and CPUID are to be consistent. */
+	features = cpuid_find(supported_cpuid(kvm), 0x40000001, 0)->eax;
+	REQUIRE_EQ(check_extension(kvm, KVM_CAP_STEAL_TIME), features >> 5 & 1);
+	REQUIRE_EQ(check_extension(kvm, KVM_CAP_CLOCKSOURCE), features & 1);
 }
 
 /*

@@ -263,6 +263,7 @@ static int line_status(unsigned int pin, unsigned int level)
 }
 
 #define RTE_LOGICAL	(1u << 11)
+#define RTE_LOW		(1u << 13)	/* polarity: ignored */
 #define RTE_REMOTE_IRR	(1u << 14)
 #define RTE_LEVEL	(1u << 15)
 #define RTE_MASKED	(1u << 16)
@@ -294,6 +295,12 @@ static void pins(void)
 	REQUIRE_EQ(line_status(20, 1), NR);
 	REQUIRE_EQ(who(VEC), ALL);
 	line_status(20, 0);
+	REQUIRE_EQ(check_extension(vm->fd, KVM_CAP_IOAPIC_POLARITY_IGNORED), 1);
+	set_rte(20, 1, RTE_LOW | VEC);
+	REQUIRE_EQ(line_status(20, 1), 1);
+	REQUIRE_EQ(who(VEC), 2);
+	line_status(20, 0);
+	REQUIRE_EQ(who(VEC), 0);
 	set_rte(20, 0, RTE_MASKED | VEC);
 	REQUIRE_EQ(line_status(20, 1), -1);
 	REQUIRE_EQ(who(VEC), 0);

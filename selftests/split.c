@@ -95,6 +95,9 @@ static void errors(void)
 	fd.resamplefd = eventfd(0, 0);
 	fd.flags = KVM_IRQFD_FLAG_RESAMPLE;
 	must_fail(vm->fd, KVM_IRQFD, &fd, EINVAL);
+	if (device_is_duet())	/* KVM 6.1 says 1 */
+		REQUIRE_EQ(check_extension(vm->fd, KVM_CAP_IRQFD_RESAMPLE), 0);
+	REQUIRE_EQ(check_extension(vm->kvm, KVM_CAP_IRQFD_RESAMPLE), 1);
 
 	v = vcpu_create(vm, 0);
 	vcpu_start(v, guest_nothing);
