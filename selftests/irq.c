@@ -156,28 +156,44 @@ static void ioapic(void)
 	expect_sync(v, 7);
 }
 
-/* IRQ_LINE while the guest sleeps in the kernel. */
-static void guest_sleeps(void)
+/* A line wakes who sleeps in the kernel, by the IOAPIC or by the PIC. */
+#define WAKES	20
+
+static void guest_sleeps(unsigned int vec)
+{
+	guest_sync(1);
+	while (count[vec] < WAKES) {
+		cli();
+		if (count[vec] < WAKES)
+			safe_halt();
+	}
+	guest_done();
+}
+
+static void guest_ioapic_sleeps(void)
 {
 	guest_handlers[0x45] = guest_apic_count;
 	apic_enable();
 	pic_init(0x20, 0xffff);
 	ioapic_route(5, 0x45);
-	guest_sync(1);
-	while (count[0x45] < 20) {
-		cli();
-		if (count[0x45] < 20)
-			safe_halt();
-	}
-	guest_done();
+	guest_sleeps(0x45);
+}
+
+static void guest_pic_sleeps(void)
+{
+	guest_handlers[0x25] = guest_pic_count;
+	apic_enable();
+	apic_write(APIC_LVT_LINT0, APIC_EXTINT);
+	pic_init(0x20, ~(1u << 5));
+	guest_sleeps(0x25);
 }
 
 static void *wake(void *v)
 {
 	unsigned int i;
 
-	for (i = 0; i < 20; i++) {
-		while (count[0x45] != i)
+	for (i = 0; i < WAKES; i++) {
+		while (count[0x45] + count[0x25] != i)
 			usleep(500);
 		if (i % 3 == 0)
 			usleep(3000);
@@ -187,15 +203,25 @@ static void *wake(void *v)
 	return NULL;
 }
 
-static void wake_hlt(void)
+static void wakes(void (*guest)(void))
 {
-	struct vcpu *v = irq_start(VM_IRQCHIP, guest_sleeps);
+	struct vcpu *v = irq_start(VM_IRQCHIP, guest);
 	pthread_t thread;
 
 	expect_sync(v, 1);
 	pthread_create(&thread, NULL, wake, v);
 	expect_done(v);
 	pthread_join(thread, NULL);
+}
+
+static void ioapic_wakes(void)
+{
+	wakes(guest_ioapic_sleeps);
+}
+
+static void pic_wakes(void)
+{
+	wakes(guest_pic_sleeps);
 }
 
 /* The PIT: ticks, at their rate. */
@@ -536,47 +562,6 @@ static void unmasked(void)
 	expect_done(v);
 }
 
-/* The PIC's output wakes who sleeps. */
-static void guest_pic_sleeps(void)
-{
-	guest_handlers[0x24] = guest_pic_count;
-	apic_enable();
-	apic_write(APIC_LVT_LINT0, APIC_EXTINT);
-	pic_init(0x20, ~(1u << 4));
-	guest_sync(1);
-	while (count[0x24] < 10) {
-		cli();
-		if (count[0x24] < 10)
-			safe_halt();
-	}
-	guest_done();
-}
-
-static void *pic_wake(void *v)
-{
-	unsigned int i;
-
-	for (i = 0; i < 10; i++) {
-		while (count[0x24] != i)
-			usleep(500);
-		usleep(3000);
-		line(v, 4, 1);
-		line(v, 4, 0);
-	}
-	return NULL;
-}
-
-static void pic_wakes(void)
-{
-	struct vcpu *v = irq_start(VM_IRQCHIP, guest_pic_sleeps);
-	pthread_t thread;
-
-	expect_sync(v, 1);
-	pthread_create(&thread, NULL, pic_wake, v);
-	expect_done(v);
-	pthread_join(thread, NULL);
-}
-
 /* One in service holds back its like and those below it, not those above. */
 static void guest_pic_nests(struct trap *t)
 {
@@ -697,7 +682,8 @@ static const struct test tests[] = {
 	{ "PIC: edges, cascade, mask", pic },
 	{ "PIC: masked requests wait; its registers", pic_mask },
 	{ "IOAPIC: edge, level with remote IRR, status", ioapic },
-	{ "IRQ_LINE wakes a halted vCPU, 20 times", wake_hlt },
+	{ "the IOAPIC wakes a halted vCPU, 20 times", ioapic_wakes },
+	{ "the PIC wakes a halted vCPU, 20 times", pic_wakes },
 	{ "PIT ticks through the PIC and through the IOAPIC", pit },
 	{ "PIT: latch, read-back, speaker port", pit_read },
 	{ "GSI routing: wires, MSI, refusals", routing },
@@ -707,7 +693,6 @@ static const struct test tests[] = {
 	  level_then_edge },
 	{ "IOAPIC: raised while masked", unmasked },
 	{ "IOAPIC: the guest gets on under a line that stays up", screams },
-	{ "the PIC wakes a halted vCPU, 10 times", pic_wakes },
 	{ "PIC: what is in service holds back what is below", pic_priority },
 	{ "PIC: level-triggered by the ELCR", pic_level },
 };
