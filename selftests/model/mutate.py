@@ -180,6 +180,8 @@ MUTANTS = [
      "have_mask ? mask : cpu_online_mask", "mask"),
     ("request-wait", "common/request.c",
      "	if (wait)\n		smp_call_function_many(", "	if (0)\n		smp_call_function_many("),
+    ("request-wait-for-the-interrupt", "common/request.c",
+     "				       duet_ack_kick, NULL, true);", "				       duet_ack_kick, NULL, false);"),
     ("entry-barrier", "module/run.c",
      "	smp_mb();	/* pairs with duet_request() and duet_request_all() */\n", ""),
     ("entry-mode", "module/run.c",
