@@ -93,7 +93,7 @@ static void guest_apic_count(struct trap *t)
 	apic_eoi();
 }
 
-static volatile unsigned int irr_seen;
+static volatile unsigned int irr_seen, irr_kept;
 
 static void guest_level(struct trap *t)
 {
@@ -101,8 +101,12 @@ static void guest_level(struct trap *t)
 	if (count[t->vector] == 1)
 		irr_seen = ioapic_read(0x10 + 2 * 10) >> 14 & 1;
 	/* The second time the host takes the line away. */
-	if (count[t->vector] == 2)
+	if (count[t->vector] == 2) {
 		guest_sync(100);
+		/* it is not the guest's to write */
+		ioapic_route(10, 0x4a | 1u << 15);
+		irr_kept = ioapic_read(0x10 + 2 * 10) >> 14 & 1;
+	}
 	apic_eoi();
 }
 
@@ -115,7 +119,9 @@ static void guest_ioapic(void)
 	apic_enable();
 	pic_init(0x20, 0xffff);
 	ioapic_route(5, 0x45);			/* edge */
-	ioapic_route(10, 0x4a | 1u << 15);	/* level */
+	/* level; delivery status and remote IRR are read-only */
+	ioapic_route(10, 0x4a | 1u << 15 | 1u << 14 | 1u << 12);
+	GUEST_EQ(ioapic_read(0x10 + 2 * 10), 0x4a | 1u << 15);
 	GUEST_EQ(ioapic_read(0x10 + 2 * 5), 0x45);
 	GUEST_EQ(ioapic_read(1) >> 16 & 0xff, 23);
 	sti();
@@ -151,6 +157,7 @@ static void ioapic(void)
 	REQUIRE_EQ(irr_seen, 1, "remote IRR");
 	line(v, 10, 0);
 	expect_sync(v, 6);
+	REQUIRE_EQ(irr_kept, 1);
 	REQUIRE_EQ(count[0x4a], 2);
 	line(v, 11, 1);		/* masked since reset */
 	expect_sync(v, 7);

@@ -198,11 +198,23 @@ static void *plug(void *arg)
 	return NULL;
 }
 
+static void guest_done_at_once(void)
+{
+	guest_done();
+}
+
 static void storm_hotplug(void)
 {
+	struct vcpu *v;
+
 	if (access(CPU1_ONLINE, W_OK))
 		skip("the host has no CPU to take away");
 	storm(plug);
+	/* It is a CPU that guests run on, while the first VM is still there. */
+	move(pthread_self(), 1);
+	v = vcpu_create(vm_create(0), 0);
+	vcpu_start(v, guest_done_at_once);
+	expect_done(v);
 }
 
 /*
@@ -394,11 +406,6 @@ static void guest_sides(void)
 		}
 		sti();
 	}
-}
-
-static void guest_done_at_once(void)
-{
-	guest_done();
 }
 
 static void *run_sides(void *arg)
