@@ -296,6 +296,34 @@ static void behind(void)
 	each_way(guest_behind, expect_done);
 }
 
+/* It waits for RFLAGS.IF, and the TPR moves below and above it meanwhile. */
+static void guest_shut(void)
+{
+	unsigned int i;
+
+	guest_init();
+	self_ipi(0x51);
+	for (i = 0; i < 100; i++) {
+		write_cr(8, i % 8);
+		GUEST_EQ(read_cr(8), i % 8);
+		GUEST_EQ(get(APIC_TPR), i % 8 << 4);
+	}
+	write_cr(8, 5);
+	window();
+	GUEST_EQ(count[0x51], 0);
+	write_cr(8, 4);
+	window();
+	GUEST_EQ(count[0x51], 1);
+	guest_done();
+}
+
+static void shut(void)
+{
+	if (!device_is_duet() && host_is_tcg())
+		skip("the emulator would end itself");
+	each_way(guest_shut, expect_done);
+}
+
 /* From outside, while the guest runs with all classes held. */
 static void *post(void *arg)
 {
@@ -504,6 +532,7 @@ static const struct test tests[] = {
 	{ "a class is held by its own, and let go at once", held },
 	{ "two that wait come one by one", steps },
 	{ "what waits behind an EOI is not forgotten", behind },
+	{ "what waits for RFLAGS.IF lets the TPR move", shut },
 	{ "an interrupt from outside, while all classes are held", outside },
 	{ "user space reads and writes the same register", user },
 	{ "accesses exit if refused, and only where they must if not", exits },

@@ -194,10 +194,13 @@ void svm_set_tpr(struct duet_vcpu *vcpu, u8 cr8, int irr)
 	}
 	/*
 	 * The guest's CR8 is V_TPR; see a write that lets something through.
-	 * Without an irqchip only user space knows what waits.
+	 * Without an irqchip only user space knows what waits. TCG dies of one
+	 * while V_IRQ waits (quirk.c).
 	 */
 	svm_intercept(svm, INTERCEPT_CR_WRITE(8), !vcpu->vm->has_irqchip ||
-		      (irr >= 0 && irr >> 4 <= cr8));
+		      (irr >= 0 && irr >> 4 <= cr8) ||
+		      (static_branch_unlikely(&svm_tcg_quirk) &&
+		       !svm->by_v_irq && (control->int_ctl & VMCB_V_IRQ)));
 }
 
 void svm_set_nmi_blocked(struct svm_vcpu *svm, bool blocked)
