@@ -45,6 +45,9 @@ class Program:
         if d:
             why = d.group(2)
             rule = rule[:d.start()].rstrip()
+        else:
+            # a remark, which may be another one next time
+            rule, _, why = rule.partition(" # ")
         verdict = FAIL if bad else PASS
         if d and d.group(1).upper() == "SKIP" and not bad:
             verdict = SKIP
