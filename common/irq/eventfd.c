@@ -82,7 +82,6 @@ static void resample_stop(struct irqfd *irqfd)
 	lockdep_assert_held(&chip->irqfd_mutex);
 	list_del_rcu(&irqfd->resample_link);
 	chip->nr_resamplers--;
-	synchronize_rcu();
 	if (gsi_is_resampled(chip, irqfd->gsi))
 		return;
 	clear_bit(irqfd->gsi, chip->resampled);
@@ -110,6 +109,9 @@ static void irqfd_shutdown(struct work_struct *work)
 	if (irqfd->resamplefd)
 		resample_stop(irqfd);
 	mutex_unlock(&chip->irqfd_mutex);
+	/* who acknowledges may be looking at it; many that go wait together */
+	if (irqfd->resamplefd)
+		synchronize_rcu();
 	irqfd_free(irqfd);
 }
 
