@@ -139,7 +139,6 @@ BREAKS = [
     without(VCPU_SRCU, "common/mmio.c", "duet_fast_mmio", "mmio mov"),
     without(VCPU_SRCU, "common/skip.c", "duet_find_len", "stats accesses"),
     without(SRCU, "common/steal.c", "duet_steal_update", "pv steals"),
-    without(SRCU, "common/pvclock.c", "duet_clock_wall", "smp kvmclock"),
     without(SRCU, "common/pvclock.c", "duet_clock_update", "clock told"),
     without(SRCU, IRQ + "vapic.c", "duet_vapic_set", "vapic arguments"),
     without(SRCU, IRQ + "vapic.c", "duet_vapic_publish",
@@ -184,11 +183,6 @@ BREAKS = [
     ("interrupts-on-at-entry", "module/run.c",
      "	preempt_disable();\n	local_irq_disable();\n	duet_enter",
      "	preempt_disable();\n	duet_enter", "pio out_forms", DEBUG),
-    ("preemptible-while-kicking", "common/request.c",
-     "	preempt_disable();\n	if (cpu != smp",
-     "	if (cpu != smp", "smp ping_spinning",
-     {**DEBUG, "also": [("	preempt_enable();\n}\n\nstatic void duet_ack",
-                         "}\n\nstatic void duet_ack")]}),
     ("interrupts-on-under-irqchip-lock", IRQ + "ioapic.c",
      "	raw_spin_lock_irqsave(&chip->lock, flags);\n"
      "	update_eoi_vectors(chip);\n"
