@@ -54,10 +54,6 @@ BREAKS = [
      ".Lexited:\n	pop	%rax\n", ".Lexited:\n	stgi\n	pop	%rax\n", "nmi own_nmis"),
     ("nmi-vmx-is-handed-on", "vmx/run.c",
      "		asm volatile(\"int $2\" : : : \"memory\");\n", "		;\n", "nmi spinning", VMX2),
-    ("nmi-vmx-is-handed-on-exits", "vmx/run.c",
-     "		asm volatile(\"int $2\" : : : \"memory\");\n", "		;\n", "nmi exiting", VMX2),
-    ("nmi-vmx-is-handed-on-own", "vmx/run.c",
-     "		asm volatile(\"int $2\" : : : \"memory\");\n", "		;\n", "nmi own_nmis", VMX2),
 
     # ---- what is counted
     ("stats-few-reads", "vmx/run.c",
