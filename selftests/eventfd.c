@@ -96,6 +96,7 @@ static void guest_open(void)
 static void edge(void)
 {
 	struct vcpu *v = start(guest_open);
+	struct kvm_irq_level l = { .irq = GSI_MSI, .level = 1 };
 	struct kvm_irqfd f = { .gsi = GSI_MSI };
 	int fd = eventfd(0, EFD_NONBLOCK);
 	unsigned int i;
@@ -111,10 +112,18 @@ static void edge(void)
 	}
 	/* It was consumed each time. */
 	REQUIRE_EQ(take(fd, 0), 0);
+	/* A message is sent as the line rises, and not as it falls. */
+	must(v->vm->fd, KVM_IRQ_LINE, &l);
+	expect_sync(v, 52);
+	REQUIRE_EQ(hits[VEC_EDGE], 51);
+	l.level = 0;
+	must(v->vm->fd, KVM_IRQ_LINE, &l);
+	expect_sync(v, 53);
+	REQUIRE_EQ(hits[VEC_EDGE], 51);
 	irqfd(v, fd, 0, GSI_MSI, KVM_IRQFD_FLAG_DEASSIGN);
 	notify(fd);
-	expect_sync(v, 52);
-	REQUIRE_EQ(hits[VEC_EDGE], 50);
+	expect_sync(v, 54);
+	REQUIRE_EQ(hits[VEC_EDGE], 51);
 	REQUIRE_EQ(take(fd, 0), 1);
 	f.fd = -1;
 	must_fail(v->vm->fd, KVM_IRQFD, &f, EBADF);
