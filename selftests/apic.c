@@ -428,10 +428,8 @@ static void guest_x2apic(void)
 	apic_enable();
 	/* In xAPIC mode the MSRs are not there. */
 	GUEST_EQ(guest_rdmsr(X2(APIC_ID), &v), VEC_GP);
-	apic_write(APIC_ICR2, 5u << 24);
 	wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | 0x400);
 	GUEST_EQ(rdmsr(X2(APIC_ID)), 0);
-	GUEST_EQ(rdmsr(X2(APIC_ICR)) >> 32, 0);
 	GUEST_EQ(rdmsr(X2(APIC_LVR)) & 0xff, 0x14);
 	GUEST_EQ(rdmsr(X2(APIC_SVR)), 0x1ff);
 	GUEST_EQ(rdmsr(X2(APIC_LDR)), 1);	/* cluster 0, member 0 */
@@ -461,16 +459,36 @@ static void guest_x2apic(void)
 	guest_done();
 }
 
-static void x2apic(void)
+/* SDM vol. 3, 11.12.5 */
+static void guest_x2_icr(void)
 {
-	struct vcpu *v = start(guest_x2apic);
+	apic_enable();
+	apic_write(APIC_ICR2, 5u << 24);
+	wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | 0x400);
+	GUEST_EQ(rdmsr(X2(APIC_ICR)) >> 32, 0);
+	guest_done();
+}
+
+static struct vcpu *start_x2apic(void (*entry)(void))
+{
+	struct vcpu *v = start(entry);
 	struct kvm_cpuid2 *c = supported_cpuid(v->vm->kvm);
 	struct kvm_cpuid_entry2 *e = cpuid_find(c, 1, 0);
 
 	if (!e || !(e->ecx & 1u << 21))
 		skip("no x2APIC");
+	return v;
+}
+
+static void x2apic(void)
+{
 	strict = device_is_duet();
-	expect_done(v);
+	expect_done(start_x2apic(guest_x2apic));
+}
+
+static void x2_icr(void)
+{
+	expect_done(start_x2apic(guest_x2_icr));
 }
 
 /* A timer that was running is still running after GET_LAPIC, SET_LAPIC. */
@@ -668,6 +686,7 @@ static const struct test tests[] = {
 	{ "in x2APIC mode the page is nobody's", page_x2apic },
 	{ "timer: a change of mode", mode_change },
 	{ "an interrupt that KVM_SET_LAPIC brings is taken", set_irr },
+	{ "entering x2APIC mode forgets the ICR's destination", x2_icr },
 };
 
 int main(void)

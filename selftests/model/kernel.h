@@ -222,8 +222,13 @@ typedef spinlock_t raw_spinlock_t;
 void spin_lock(spinlock_t *l);
 void spin_unlock(spinlock_t *l);
 bool spin_needbreak(spinlock_t *l);
-#define lockdep_assert_held(l)	assert((l)->owner)
-#define lockdep_assert_irqs_disabled()	assert(model_irqs_off())
+#define model_assert(c)							\
+	do {								\
+		if (!(c))						\
+			model_fail("%s() without %s", __func__, #c);	\
+	} while (0)
+#define lockdep_assert_held(l)	model_assert((l)->owner)
+#define lockdep_assert_irqs_disabled()	model_assert(model_irqs_off())
 bool need_resched(void);
 void cond_resched(void);
 

@@ -219,7 +219,7 @@ MUTANTS = [
     ("pager-invalidating", "common/pager/notifier.c",
      "	if (!p->invalidating++) {", "	if (!p->invalidating) {\n		p->invalidating = 1;"),
     ("pager-widening", "common/pager/notifier.c",
-     "		p->inv_end = max(p->inv_end, range->end);\n", ""),
+     "		p->inv_end = max(p->inv_end, end);\n", ""),
     ("pager-sequence", "common/pager/notifier.c",
      "	smp_store_release(&p->seq, p->seq + 1);\n", ""),
     ("pager-check-of-invalidating", "common/pager/pager_internal.h",
