@@ -7,7 +7,7 @@
  * emulator (Bochs 2.7) does not, and a guest would find the host's CR2. One
  * VMRUN tells.
  *
- * QEMU's TCG (7.2), known by its name, has two faults in its VMRUN:
+ * QEMU's TCG (7.2), known by its name, has three faults around V_IRQ and VMRUN:
  *  - It ignores INTERRUPT_SHADOW in the VMCB, which should hold V_IRQ back for
  *    one instruction (APM vol. 2, 15.21.5). A host's interrupt between a
  *    guest's STI and HLT then lets a virtual one in before the HLT, and the
@@ -20,6 +20,8 @@
  *    vector; what is still there at the exit was not delivered. Where V_IRQ is
  *    not free or would not arrive, a physical interrupt makes the exit come
  *    right after the delivery.
+ *  - A guest's MOV to CR8 ends the emulator by its own assertion while V_IRQ
+ *    waits. Cure: it is intercepted then.
  */
 #include <linux/gfp.h>
 #include <linux/mem_encrypt.h>
